@@ -1,0 +1,16 @@
+import { z } from "zod";
+import { count, milliseconds } from "./identifier.ts";
+
+export const executionOutcomes = ["ok", "error", "timeout", "memory", "output-limit", "forbidden", "crashed"] as const;
+
+/** One run of a code block in the sandbox, as a turn records it. */
+export const executionSchema = z.strictObject({
+  outcome: z.enum(executionOutcomes),
+  output: z.string(), // what was written back to the model: after the cut, without the fence
+  outputBytes: count, // before the cut
+  milliseconds,
+  cpuMilliseconds: milliseconds,
+  peakMemoryMiB: z.number().nonnegative(),
+});
+export type Execution = z.infer<typeof executionSchema>;
+export type ExecutionOutcome = Execution["outcome"];

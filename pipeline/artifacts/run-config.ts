@@ -1,0 +1,113 @@
+import { z } from "zod";
+import { answerConfigSchema } from "./answer-policy.ts";
+import { fieldMappingSchema } from "./dataset-card.ts";
+import { integerText } from "./identifier.ts";
+
+const positive = z.number().int().positive();
+
+/** Where problems come from: a card's set, or a file of one's own under any label. */
+const problemSourceSchema = z.strictObject({
+  set: z
+    .string()
+    .regex(/^[^/\s]+$/u, "expected a label without blanks or slashes")
+    .describe("a card in datasets/, or a label of your own"),
+  path: z.string().optional().describe("where the card's file is, if not in the cache"),
+  file: z.string().optional().describe("a file of your own: .jsonl, .csv or .parquet"),
+  fields: fieldMappingSchema.partial().optional().describe("which fields hold id, statement and gold answer"),
+  where: z.record(z.string(), z.string()).optional().describe("only rows whose field has this value"),
+  take: positive.optional().describe("the first rows after filtering [all]"),
+  sample: z
+    .strictObject({ size: positive, seed: z.number().int() })
+    .optional()
+    .describe("so many rows after filtering, drawn by a seed"),
+});
+export type ProblemSource = z.infer<typeof problemSourceSchema>;
+
+const recordingSourceSchema = z.union([
+  z.string().transform((file) => ({ file })),
+  z.strictObject({
+    file: z.string(),
+    fields: z
+      .strictObject({ problem: z.string(), sample: z.string(), text: z.string(), finish: z.string() })
+      .partial()
+      .optional(),
+    where: z.record(z.string(), z.string()).optional(),
+  }),
+]);
+export type RecordingSource = z.output<typeof recordingSourceSchema>;
+
+const vllmEngineSchema = z.strictObject({
+  kind: z.literal("vllm"),
+  baseUrl: z.url({ protocol: /^https?$/u }).optional(),
+  baseUrls: z.array(z.url({ protocol: /^https?$/u })).min(1).optional(),
+  model: z.string().min(1),
+  apiKeyEnv: z.string().default("VLLM_API_KEY").describe("the environment variable that holds the key, if one is needed"),
+  dialect: z.enum(["vllm", "openai"]).default("vllm").describe("openai: standard fields only"),
+  transport: z.enum(["completions", "chat"]).default("completions"),
+  maxModelLen: positive.optional().describe("context length, where the server does not tell"),
+  requestTimeoutSeconds: z.number().positive().default(1800).describe("a request without an answer for so long failed"),
+  maxAttempts: positive.default(6).describe("tries of one request before its candidate is engine-failed"),
+});
+
+const replayEngineSchema = z.strictObject({
+  kind: z.literal("replay"),
+  recordings: z.array(recordingSourceSchema).min(1),
+  model: z.string().default("replay"),
+  maxModelLen: positive.default(32768),
+});
+
+const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema]);
+export type EngineConfig = z.output<typeof engineSchema>;
+
+/** What a run does: the config file. Its defaults are the only defaults. */
+export const runConfigSchema = z.strictObject({
+  problems: z.array(problemSourceSchema).min(1),
+  filter: z.strictObject({ answers: z.enum(["integer", "nonnegative", "any"]).default("integer") }).prefault({}),
+  strategy: z.enum(["sc-tir", "cot", "single-step"]).default("sc-tir"),
+  profile: z.string().default("numina-tir").describe("a file in profiles/, or a path"),
+  engine: engineSchema,
+  sampling: z
+    .strictObject({
+      width: positive.default(48).describe("candidates per problem"),
+      depth: positive.default(4).describe("turns per candidate at most"),
+      temperature: z.number().nonnegative().default(0.8),
+      topP: z.number().positive().max(1).default(1),
+      maxTokens: positive.default(2048).describe("per turn"),
+      seed: z.number().int().default(42),
+      replicates: positive.default(1),
+    })
+    .prefault({}),
+  python: z
+    .strictObject({
+      timeoutSeconds: z.number().positive().default(5),
+      memoryMiB: positive.default(1024),
+      outputCharacters: positive.optional().describe("where an output is cut [as the profile says]"),
+      state: z.enum(["stateless", "session"]).optional().describe("what a block sees of earlier ones [as the profile says]"),
+    })
+    .prefault({}),
+  answer: answerConfigSchema.optional().describe("[as the profile says]"),
+  vote: z
+    .strictObject({
+      rule: z.enum(["majority"]).default("majority"),
+      ties: z.enum(["first-seen", "lowest-candidate"]).default("first-seen"),
+      fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
+    })
+    .prefault({}),
+  budget: z
+    .strictObject({
+      problemSeconds: z.number().positive().nullable().default(null),
+      totalSeconds: z.number().positive().nullable().default(null),
+      policy: z.enum(["fixed"]).default("fixed"),
+    })
+    .prefault({}),
+  schedule: z
+    .strictObject({
+      mode: z.enum(["throughput", "exam"]).default("throughput"),
+      concurrency: positive.default(64).describe("candidates in flight, over all problems"),
+      order: z.union([z.literal("given"), z.strictObject({ random: z.number().int() })]).default("given"),
+    })
+    .prefault({}),
+  earlyStop: z.enum(["off"]).default("off"),
+});
+export type RunConfig = z.output<typeof runConfigSchema>;
+export type RunConfigInput = z.input<typeof runConfigSchema>;

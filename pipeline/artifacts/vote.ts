@@ -1,0 +1,15 @@
+import { z } from "zod";
+import { count, integerText, meta, problemId } from "./identifier.ts";
+
+/** The answer elected for a problem in one replicate: a line of votes.jsonl. `tally` is in vote order. */
+export const voteSchema = z.strictObject({
+  problemId,
+  replicate: count,
+  answer: integerText.nullable(),
+  tally: z.array(z.strictObject({ answer: integerText, count, score: z.number().optional() })),
+  candidates: count,
+  rule: z.string().min(1),
+  decidedAfter: count.optional(),
+  meta,
+});
+export type Vote = z.infer<typeof voteSchema>;

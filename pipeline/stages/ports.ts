@@ -1,0 +1,96 @@
+import type { ExecutionOutcome } from "../artifacts/execution.ts";
+import type { Isolation } from "../artifacts/manifest.ts";
+
+/** A continuation that is wanted of the model. */
+export interface GenerationRequest {
+  /** `<problemId>:<replicate>:<candidate>:<turn>`; the engine adds `:<attempt>`. */
+  requestId: string;
+  /** The statement, for transports that send messages. */
+  statement: string;
+  /** The prompt, and what stands after it so far. The continuation is wanted of both together. */
+  prompt: string;
+  text: string;
+  /** An upper bound of the tokens in prompt and text, if one is known from an earlier turn. */
+  promptTokensAtMost?: number;
+  maxTokens: number;
+  temperature: number;
+  topP: number;
+  seed: number;
+  stop: readonly string[];
+  keepStop: boolean;
+  signal?: AbortSignal;
+}
+
+/** What the model wrote. `stopString` is the stop string that ended it; without one, `stop` is its own end. */
+export interface Generation {
+  kind: "generation";
+  requestId: string; // with the attempt that succeeded
+  text: string;
+  finish: "stop" | "length";
+  stopString?: string;
+  tokens: { prompt: number; completion: number; cached?: number };
+  milliseconds: number;
+  firstTokenMilliseconds?: number;
+  endpoint?: string;
+}
+
+/** A request that has no continuation, as data: the context is full, the engine failed for good, it was aborted. */
+export type NoGeneration =
+  | { kind: "context-full" }
+  | { kind: "engine-failed"; reason: string; attempts: number }
+  | { kind: "aborted" };
+
+export interface EngineDescription {
+  kind: string;
+  baseUrl?: string;
+  model: string;
+  serverVersion?: string;
+  maxModelLen?: number;
+}
+
+/** A model server. Faults are retried within `generate`; it throws only for a bug. */
+export interface Engine {
+  /** Looks for the server and its model. Throws a UserError (exit code 3 or 2) that says what is wrong. */
+  connect(): Promise<EngineDescription>;
+  generate(request: GenerationRequest): Promise<Generation | NoGeneration>;
+  close(): Promise<void>;
+}
+
+/** A program to run. */
+export interface PythonRequest {
+  code: string;
+  /** Blocks of the same trace that run before it, silently, in the same interpreter; their exceptions are ignored. */
+  earlier: readonly string[];
+  /** Show the value of an expression at the program's end, unless it is None. */
+  showLastExpression: boolean;
+  timeoutSeconds: number; // from the moment the program's own code starts
+  memoryMiB: number;
+  signal?: AbortSignal;
+}
+
+/** What a program did. `stderr` is what a fresh interpreter would have written for a script at `scriptPath`. */
+export interface PythonExecution {
+  outcome: ExecutionOutcome;
+  stdout: string; // of the first outputBytesAtMost bytes, decoded as UTF-8
+  stderr: string;
+  outputBytes: number; // all that was written to stdout
+  milliseconds: number;
+  cpuMilliseconds: number;
+  peakMemoryMiB: number;
+}
+
+export interface SandboxDescription {
+  python: string;
+  packages: Record<string, string>;
+  isolation: Isolation;
+}
+
+/** Runs model-written Python. What the program does is data; it throws a UserError (exit code 3) where no program can run. */
+export interface PythonSandbox {
+  describe(): Promise<SandboxDescription>;
+  execute(request: PythonRequest): Promise<PythonExecution>;
+  close(): Promise<void>;
+}
+
+/** Where a program seems to stand: the path in its tracebacks. */
+export const scriptPath = "/tmp/sctir/program.py";
