@@ -91,6 +91,3 @@ export interface PythonSandbox {
   execute(request: PythonRequest): Promise<PythonExecution>;
   close(): Promise<void>;
 }
-
-/** Where a program seems to stand: the path in its tracebacks. */
-export const scriptPath = "/tmp/sctir/program.py";
