@@ -10,7 +10,9 @@ export const count = z.number().int().nonnegative();
 export const milliseconds = z.number().nonnegative();
 
 /** An arbitrary-precision integer in canonical form: no plus sign, no leading zero, no `-0`. */
-export const integerText = z.string().regex(/^(0|-?[1-9][0-9]*)$/u, "expected an integer in canonical form, such as -4 or 8178");
+export const integerText = z
+  .string()
+  .regex(/^(0|-?[1-9][0-9]*)$/u, "expected an integer in canonical form, such as -4 or 8178");
 
 export const meta = z.record(z.string(), z.unknown()).optional();
 

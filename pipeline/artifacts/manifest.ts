@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { count } from "./identifier.ts";
-import { runConfigSchema } from "./run-config.ts";
 import { profileSchema } from "./profile.ts";
+import { runConfigSchema } from "./run-config.ts";
 
 export const isolations = ["bubblewrap", "limits", "none"] as const;
 export type Isolation = (typeof isolations)[number];

@@ -39,9 +39,15 @@ export type RecordingSource = z.output<typeof recordingSourceSchema>;
 const vllmEngineSchema = z.strictObject({
   kind: z.literal("vllm"),
   baseUrl: z.url({ protocol: /^https?$/u }).optional(),
-  baseUrls: z.array(z.url({ protocol: /^https?$/u })).min(1).optional(),
+  baseUrls: z
+    .array(z.url({ protocol: /^https?$/u }))
+    .min(1)
+    .optional(),
   model: z.string().min(1),
-  apiKeyEnv: z.string().default("VLLM_API_KEY").describe("the environment variable that holds the key, if one is needed"),
+  apiKeyEnv: z
+    .string()
+    .default("VLLM_API_KEY")
+    .describe("the environment variable that holds the key, if one is needed"),
   dialect: z.enum(["vllm", "openai"]).default("vllm").describe("openai: standard fields only"),
   transport: z.enum(["completions", "chat"]).default("completions"),
   maxModelLen: positive.optional().describe("context length, where the server does not tell"),
@@ -82,7 +88,10 @@ export const runConfigSchema = z.strictObject({
       timeoutSeconds: z.number().positive().default(5),
       memoryMiB: positive.default(1024),
       outputCharacters: positive.optional().describe("where an output is cut [as the profile says]"),
-      state: z.enum(["stateless", "session"]).optional().describe("what a block sees of earlier ones [as the profile says]"),
+      state: z
+        .enum(["stateless", "session"])
+        .optional()
+        .describe("what a block sees of earlier ones [as the profile says]"),
     })
     .prefault({}),
   answer: answerConfigSchema.optional().describe("[as the profile says]"),

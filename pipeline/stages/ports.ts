@@ -1,5 +1,7 @@
+import type { ArtifactFile } from "../artifacts/artifact-file.ts";
 import type { ExecutionOutcome } from "../artifacts/execution.ts";
-import type { Isolation } from "../artifacts/manifest.ts";
+import type { Isolation, Manifest } from "../artifacts/manifest.ts";
+import type { Summary } from "../artifacts/summary.ts";
 
 /** A continuation that is wanted of the model. */
 export interface GenerationRequest {
@@ -90,4 +92,17 @@ export interface PythonSandbox {
   describe(): Promise<SandboxDescription>;
   execute(request: PythonRequest): Promise<PythonExecution>;
   close(): Promise<void>;
+}
+
+/** The artifacts of a run. Rows are validated when read and when written; a bad one is a UserError with file and line. */
+export interface RunStore {
+  readonly directory: string;
+  has(file: ArtifactFile<unknown>): Promise<boolean>;
+  /** The rows in file order, streamed. A missing file is a UserError that names the stage which writes it. */
+  rows<Row>(file: ArtifactFile<Row>): AsyncIterable<Row>;
+  /** Writes a derived file whole, to a temporary name that is synced and renamed. Returns the number of rows. */
+  replace<Row>(file: ArtifactFile<Row>, rows: Iterable<Row> | AsyncIterable<Row>): Promise<number>;
+  readManifest(): Promise<Manifest | undefined>;
+  writeManifest(manifest: Manifest): Promise<void>;
+  writeSummary(summary: Summary): Promise<void>;
 }
