@@ -25,7 +25,9 @@ export const profileSchema = z.strictObject({
   executeClosedBlock: z.boolean().describe("a message that just ends after a Python block asks for execution too"),
   trimBeforeOutput: z.boolean().describe("blanks at the end of a message go before its output is written back"),
 
-  blocks: z.enum(["last", "all"]).describe("what runs: the last block, with the earlier ones before it or not"),
+  state: z
+    .enum(["stateless", "session"])
+    .describe("what a block sees of earlier ones, unless the config says otherwise"),
   prelude: z.array(z.string()).describe("lines put before a block"),
   lastLine: z
     .enum(["wrap-print", "show-expression", "as-is"])
@@ -37,8 +39,9 @@ export const profileSchema = z.strictObject({
   outputCharacters: z.number().int().positive().describe("where an output is cut, unless the config says otherwise"),
 
   answer: z.strictObject({
-    /** boxed-or-phrase: `\boxed{…}`, else what follows "answer is"; boxed: the last `\boxed{…}`; output: the last line printed. */
-    from: z.enum(["boxed-or-phrase", "boxed", "output"]),
+    from: z
+      .enum(["boxed-or-phrase", "boxed", "output"])
+      .describe("`\\boxed{…}` or what follows 'answer is'; the last `\\boxed{…}`; the last line that was printed"),
     withinCharacters: z.number().int().positive().optional().describe("only the end of the text [all of it]"),
     searchesPrompt: z.boolean().default(false).describe("the notebook's: prompt and text are one string"),
     normalize: z.enum(["notebook", "plain"]),
