@@ -2,6 +2,7 @@ import type { ArtifactFile } from "../artifacts/artifact-file.ts";
 import type { ExecutionOutcome } from "../artifacts/execution.ts";
 import type { Isolation, Manifest } from "../artifacts/manifest.ts";
 import type { Summary } from "../artifacts/summary.ts";
+import type { Turn } from "../artifacts/turn.ts";
 
 /** A continuation that is wanted of the model. */
 export interface GenerationRequest {
@@ -105,4 +106,10 @@ export interface RunStore {
   readManifest(): Promise<Manifest | undefined>;
   writeManifest(manifest: Manifest): Promise<void>;
   writeSummary(summary: Summary): Promise<void>;
+}
+
+/** The append-only record of finished turns. */
+export interface Journal {
+  append(row: Turn): Promise<void>;
+  close(): Promise<void>;
 }

@@ -1,0 +1,53 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { fileFault } from "./file-fault.ts";
+
+const bufferedCharacters = 1 << 18;
+
+/**
+ * Writes a file whole: to a temporary name beside it, synced, then renamed, so that a reader and a crash see the old
+ * content or the new and nothing between. Returns the number of pieces.
+ */
+export async function writeDerived(path: string, pieces: Iterable<string> | AsyncIterable<string>): Promise<number> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    const file = await open(temporary, "w");
+    let count: number;
+    try {
+      count = await writeAll(file, pieces);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+    return count;
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileFault("write", path, error);
+  }
+}
+
+async function writeAll(file: FileHandle, pieces: Iterable<string> | AsyncIterable<string>): Promise<number> {
+  let buffered = "";
+  let count = 0;
+  for await (const piece of pieces) {
+    buffered += piece;
+    count += 1;
+    if (buffered.length < bufferedCharacters) continue;
+    await file.appendFile(buffered);
+    buffered = "";
+  }
+  await file.appendFile(buffered);
+  return count;
+}
+
+/** Makes a rename or a new file durable: the directory entry is synced too. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,23 @@
+import { UserError } from "../../core/user-error.ts";
+
+const remedies: Record<string, string> = {
+  ENOSPC: "The disk is full. Free some space and run the same command again: it goes on where it stopped.",
+  EDQUOT: "The disk quota is used up. Free some space and run the same command again: it goes on where it stopped.",
+  EROFS: "The file system is read-only. Choose another directory with --out.",
+  EACCES: "Check the permissions, or choose another directory with --out.",
+  EPERM: "Check the permissions, or choose another directory with --out.",
+  EMFILE: "Too many files are open. Raise the limit (ulimit -n) and run the same command again.",
+  ENFILE: "The system has too many files open. Close some programs and run the same command again.",
+  ENOENT: "The directory is gone. Was it moved or deleted while the run went on?",
+  ENOTDIR: "A part of the path is a file.",
+  EISDIR: "A directory stands where a file should be.",
+  EIO: "The disk reported an error.",
+};
+
+/** A fault of the file system as an error for the user; anything else is passed on as it is. */
+export function fileFault(action: string, path: string, error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const hint = remedies[code];
+  if (hint === undefined) return error;
+  return new UserError(`Cannot ${action} ${path}: ${code}.`, { hint, cause: error });
+}
