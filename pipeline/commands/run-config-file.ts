@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import { readdir } from "node:fs/promises";
+import { dirname, isAbsolute, resolve } from "node:path";
+import { parse } from "yaml";
+import { type Profile, profileSchema } from "../artifacts/profile.ts";
+import { type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
+import { nearestName } from "../core/schema-issue.ts";
+import { UserError } from "../core/user-error.ts";
+import { projectPath } from "./project-folder.ts";
+import { checked, readYaml } from "./yaml-file.ts";
+
+/** A config with its profile, every default filled in and every path absolute. */
+export interface LoadedConfig {
+  config: RunConfig;
+  profile: Profile;
+}
+
+/**
+ * Reads a config file, applies `--set key=value` overrides (dotted keys, YAML values), and fills in what the profile
+ * says where the config is silent.
+ */
+export async function loadRunConfig(path: string, overrides: readonly string[] = []): Promise<LoadedConfig> {
+  const value = overrides.reduce(applyOverride, await readYaml(path, "config"));
+  const config = withAbsolutePaths(checked(path, value, runConfigSchema), dirname(resolve(path)));
+  checkTogether(path, config);
+  const profile = await loadProfile(config.profile);
+  return { config: withProfile(config, profile), profile };
+}
+
+/** What the schema cannot say: keys that belong together. */
+function checkTogether(path: string, { engine, problems }: RunConfig): void {
+  if (engine.kind === "vllm" && (engine.baseUrl === undefined) === (engine.baseUrls === undefined)) {
+    throw new UserError(`${path}: engine: exactly one of baseUrl and baseUrls is needed.`, {
+      hint: 'For example baseUrl: "http://127.0.0.1:8000/v1".',
+    });
+  }
+  for (const [index, source] of problems.entries()) {
+    if (source.take !== undefined && source.sample !== undefined) {
+      throw new UserError(`${path}: problems.${index}: take and sample exclude each other.`, {
+        hint: "Keep one of them.",
+      });
+    }
+    if (source.file === undefined && source.fields !== undefined) {
+      throw new UserError(`${path}: problems.${index}: fields belong to a file of your own; a card has its own.`, {
+        hint: "Give file: instead of path:, or drop fields:.",
+      });
+    }
+    if (source.file !== undefined && source.path !== undefined) {
+      throw new UserError(`${path}: problems.${index}: path and file exclude each other.`, {
+        hint: "path: is where a card's file is; file: is a file of your own.",
+      });
+    }
+  }
+}
+
+function withProfile(config: RunConfig, profile: Profile): RunConfig {
+  return {
+    ...config,
+    answer: config.answer ?? profile.policy,
+    python: {
+      ...config.python,
+      outputCharacters: config.python.outputCharacters ?? profile.outputCharacters,
+      state: config.python.state ?? profile.state,
+    },
+  };
+}
+
+function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
+  const absolute = (path: string) => (isAbsolute(path) ? path : resolve(folder, path));
+  const { engine } = config;
+  return {
+    ...config,
+    profile: isPath(config.profile) ? absolute(config.profile) : config.profile,
+    problems: config.problems.map((source) => ({
+      ...source,
+      ...(source.path === undefined ? {} : { path: absolute(source.path) }),
+      ...(source.file === undefined ? {} : { file: absolute(source.file) }),
+    })),
+    engine:
+      engine.kind === "replay"
+        ? { ...engine, recordings: engine.recordings.map((source) => ({ ...source, file: absolute(source.file) })) }
+        : engine,
+  };
+}
+
+const isPath = (profile: string) => /[/\\]|\.ya?ml$/u.test(profile);
+
+/** A profile by name (a file in profiles/) or by path. */
+export async function loadProfile(nameOrPath: string): Promise<Profile> {
+  if (isPath(nameOrPath)) return checked(nameOrPath, await readYaml(nameOrPath, "profile"), profileSchema);
+  const names = (await readdir(projectPath("profiles"))).map((file) => file.replace(/\.yaml$/u, "")).toSorted();
+  if (!names.includes(nameOrPath)) {
+    const near = nearestName(nameOrPath, names);
+    throw new UserError(`There is no profile ${nameOrPath}.`, {
+      hint: `${near ? `Did you mean ${near}? ` : ""}Known: ${names.join(", ")}; or give a path to a file of your own.`,
+    });
+  }
+  const path = projectPath(`profiles/${nameOrPath}.yaml`);
+  return checked(path, await readYaml(path, "profile"), profileSchema);
+}
+
+function applyOverride(value: unknown, override: string): unknown {
+  const equals = override.indexOf("=");
+  if (equals < 1) {
+    throw new UserError(`--set ${override}: expected key=value.`, { hint: "For example --set sampling.width=8." });
+  }
+  const keys = override.slice(0, equals).split(".");
+  return setAt(value, keys, parse(override.slice(equals + 1)));
+}
+
+function setAt(target: unknown, [key = "", ...rest]: string[], value: unknown): unknown {
+  const next = (inner: unknown) => (rest.length === 0 ? value : setAt(inner, rest, value));
+  if (Array.isArray(target)) {
+    return target.map((item, index) => (String(index) === key ? next(item) : item));
+  }
+  const record = typeof target === "object" && target !== null ? (target as Record<string, unknown>) : {};
+  return { ...record, [key]: next(record[key]) };
+}
+
+/** Keys whose value cannot change an answer: a resumed run may have others. */
+const free = new Set([
+  "engine.baseUrl",
+  "engine.baseUrls",
+  "engine.apiKeyEnv",
+  "engine.requestTimeoutSeconds",
+  "engine.maxAttempts",
+  "schedule.concurrency",
+]);
+
+/** The keys, dotted, in which two configs differ such that their results could. */
+export function differingKeys(a: RunConfig, b: RunConfig): string[] {
+  const left = flatten(a);
+  const right = flatten(b);
+  return [...new Set([...left.keys(), ...right.keys()])]
+    .filter((key) => !free.has(key.replace(/\.\d+$/u, "")) && left.get(key) !== right.get(key))
+    .toSorted();
+}
+
+/** A checksum of all that can change a run's results. */
+export function configHash(config: RunConfig): string {
+  const relevant = [...flatten(config)].filter(([key]) => !free.has(key.replace(/\.\d+$/u, ""))).toSorted();
+  return createHash("sha256").update(JSON.stringify(relevant)).digest("hex");
+}
+
+function flatten(value: unknown, path = ""): Map<string, string> {
+  if (typeof value !== "object" || value === null) return new Map([[path, JSON.stringify(value)]]);
+  return new Map(
+    Object.entries(value).flatMap(([key, inner]) => [...flatten(inner, path === "" ? key : `${path}.${key}`)]),
+  );
+}
