@@ -1,0 +1,90 @@
+import { z } from "zod";
+import type { Generation, GenerationRequest } from "../../stages/ports.ts";
+import type { OpenEngineConfig } from "./engine-config.ts";
+import { oneLine } from "./server-message.ts";
+
+const count = z.number().int().nonnegative();
+
+const usageSchema = z.object({
+  prompt_tokens: count,
+  completion_tokens: count,
+  prompt_tokens_details: z.object({ cached_tokens: count.nullish() }).nullish().catch(undefined),
+});
+
+const ending = {
+  finish_reason: z.unknown(),
+  stop_reason: z.union([z.string(), z.number()]).nullish(), // vLLM's own; a number is a stop token's id
+};
+const replyOf = <Choice extends z.ZodType>(choice: Choice) =>
+  z.object({ choices: z.tuple([choice]).rest(z.unknown()), usage: usageSchema.nullish().catch(undefined) });
+
+const completionSchema = replyOf(z.object({ text: z.string(), ...ending }));
+const chatSchema = replyOf(z.object({ message: z.object({ content: z.string() }), ...ending }));
+
+/** What a reply holds, or why it is not one. */
+export type GenerationReply =
+  | ({ kind: "text" } & Pick<Generation, "text" | "finish" | "stopString" | "tokens">)
+  | { kind: "nonsense"; fault: string };
+
+/**
+ * Reads the body of a reply, whatever it is. Only a whole text counts: one that ended because the server aborted or
+ * failed is nonsense, and so is one without a reason to end.
+ */
+export function readGeneration(
+  body: unknown,
+  { dialect, transport }: Pick<OpenEngineConfig, "dialect" | "transport">,
+  { stop, keepStop }: Pick<GenerationRequest, "stop" | "keepStop">,
+  promptTokens: number,
+): GenerationReply {
+  const parsed = (transport === "chat" ? chatSchema : completionSchema).safeParse(body);
+  if (!parsed.success)
+    return { kind: "nonsense", fault: `a reply that is not a completion (${describeIssue(body, parsed.error)})` };
+  const [choice] = parsed.data.choices;
+  const written = ("text" in choice ? choice.text : choice.message.content).toWellFormed();
+  const finish = choice.finish_reason;
+  if (finish !== "stop" && finish !== "length") {
+    return { kind: "nonsense", fault: `a text with finish_reason ${oneLine(JSON.stringify(finish) ?? "missing", 40)}` };
+  }
+  const usage = parsed.data.usage;
+  const cached = usage?.prompt_tokens_details?.cached_tokens;
+  const tokens = {
+    prompt: usage?.prompt_tokens ?? promptTokens,
+    completion: usage?.completion_tokens ?? Math.ceil(Buffer.byteLength(written) / 4),
+    ...(typeof cached === "number" ? { cached } : {}),
+  };
+  const reason = choice.stop_reason;
+  if (typeof reason === "string" && stop.includes(reason) && finish === "stop") {
+    return { kind: "text", ...endWith(written, reason, keepStop), finish, tokens };
+  }
+  const overrun = dialect === "openai" ? firstStop(written, stop) : undefined;
+  if (overrun !== undefined) {
+    const kept = written.slice(0, overrun.at + overrun.stopString.length);
+    return { kind: "text", ...endWith(kept, overrun.stopString, keepStop), finish: "stop", tokens };
+  }
+  return { kind: "text", text: written, finish, tokens };
+}
+
+/** Whether the stop string stays in the text is ours to see to: only vLLM can be asked for it. */
+function endWith(text: string, stopString: string, keepStop: boolean): { text: string; stopString: string } {
+  const ends = text.endsWith(stopString);
+  if (keepStop) return { text: ends ? text : text + stopString, stopString };
+  return { text: ends ? text.slice(0, -stopString.length) : text, stopString };
+}
+
+/**
+ * The stop string that ends first in a text. Servers of the openai dialect do not say which one ended it, and some
+ * leave it in, with the rest of the token that completed it (transformers serve).
+ */
+function firstStop(text: string, stop: readonly string[]): { at: number; stopString: string } | undefined {
+  return stop
+    .map((stopString) => ({ at: text.indexOf(stopString), stopString }))
+    .filter(({ at }) => at >= 0)
+    .toSorted((a, b) => a.at + a.stopString.length - (b.at + b.stopString.length) || a.at - b.at)[0];
+}
+
+function describeIssue(body: unknown, error: z.ZodError): string {
+  if (typeof body === "string") return `it begins ${JSON.stringify(oneLine(body, 60))}`;
+  const [issue] = error.issues;
+  if (issue === undefined || issue.path.length === 0) return oneLine(JSON.stringify(body) ?? "it is empty", 60);
+  return `${issue.path.join(".")}: ${issue.message}`;
+}

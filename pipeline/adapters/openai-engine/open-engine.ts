@@ -1,0 +1,167 @@
+import type { Engine, Generation, GenerationRequest, NoGeneration } from "../../stages/ports.ts";
+import { backOff, sleepUnlessAborted } from "./back-off.ts";
+import { connectServers } from "./connect-servers.ts";
+import { readContextOverflow } from "./context-overflow.ts";
+import type { EnginePorts, OpenEngineConfig } from "./engine-config.ts";
+import { exchange } from "./exchange.ts";
+import { readGeneration } from "./generation-reply.ts";
+import { type Conversation, conversationOf, generationCall } from "./request-body.ts";
+import type { RequestFailure } from "./request-failure.ts";
+import { checkApiKey, openServerClients } from "./server-client.ts";
+import { type PooledServer, ServerPool } from "./server-pool.ts";
+import { countPromptTokens, estimatePromptTokens, promptTokensAtMost } from "./token-budget.ts";
+
+/**
+ * An engine on model servers that speak the OpenAI protocol: vLLM first of all. See docs/engines.md.
+ *
+ * Replies are not streamed. A reply that is one JSON document is whole or invalid, and the server need not write, nor
+ * this process read, an event per token; `firstTokenMilliseconds` is therefore not measured.
+ */
+export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): Engine {
+  const { random = Math.random, sleep = sleepUnlessAborted, now = () => performance.now() } = ports;
+  const apiKey = checkApiKey(config.apiKey, config.apiKeyEnv);
+  const { servers, close } = openServerClients(config.baseUrls, apiKey);
+  const pool = new ServerPool(servers, now);
+  const calls = new Set<AbortController>();
+  let maxModelLen = config.maxModelLen;
+  let isClosed = false;
+
+  /** Runs a task with a signal that the caller's abort and the engine's close both set off. */
+  async function withSignal<Result>(
+    callerSignal: AbortSignal | undefined,
+    task: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    if (isClosed) throw new Error("The engine is closed.");
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    if (callerSignal?.aborted) abort();
+    callerSignal?.addEventListener("abort", abort);
+    calls.add(controller);
+    try {
+      return await task(controller.signal);
+    } finally {
+      calls.delete(controller);
+      callerSignal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** How many tokens to ask for, below 1 when the context has no room. `counted` is the prompt's length if it is known. */
+  async function planTokens(request: GenerationRequest, conversation: Conversation, signal: AbortSignal) {
+    const wanted = { maxTokens: request.maxTokens, counted: undefined };
+    if (maxModelLen === undefined) return wanted;
+    const atMost = request.promptTokensAtMost ?? promptTokensAtMost(conversation);
+    if (maxModelLen - atMost >= request.maxTokens) return wanted;
+    const server = pool.choose(candidateOf(request.requestId));
+    const count = await countPromptTokens(config, server, conversation, { signal, now });
+    if (count.kind === "context-full") return { maxTokens: 0, counted: undefined };
+    if (count.kind === "count") {
+      return { maxTokens: Math.min(request.maxTokens, maxModelLen - count.tokens), counted: count.tokens };
+    }
+    const room = maxModelLen - estimatePromptTokens(conversation);
+    // An estimate does not decide that the context is full. The server will say so, with its numbers.
+    return room < 1 ? wanted : { maxTokens: Math.min(request.maxTokens, room), counted: undefined };
+  }
+
+  /** How many tokens to ask for after a server refused `asked` of them; below 1 when it is of no use. */
+  async function planLess(
+    failure: RequestFailure,
+    asked: number,
+    counted: number | undefined,
+    conversation: Conversation,
+    server: PooledServer,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const said = readContextOverflow(failure.message ?? "");
+    const limit = said?.contextLength ?? maxModelLen;
+    if (said === undefined || limit === undefined) return 0;
+    if (said.inputTokens !== undefined && !said.inputIsLowerBound) return Math.min(asked - 1, limit - said.inputTokens);
+    if (said.inputTokens !== undefined && said.inputTokens >= limit) return 0;
+    const count =
+      counted === undefined ? await countPromptTokens(config, server, conversation, { signal, now }) : undefined;
+    if (count?.kind === "context-full") return 0;
+    if (count?.kind === "count") return Math.min(asked - 1, limit - count.tokens);
+    if (said.inputTokens === undefined) return 0;
+    const estimate = Math.max(said.inputTokens, estimatePromptTokens(conversation));
+    return Math.min(Math.floor(asked / 2), limit - estimate);
+  }
+
+  async function generateUnless(signal: AbortSignal, request: GenerationRequest): Promise<Generation | NoGeneration> {
+    const candidate = candidateOf(request.requestId);
+    const conversation = conversationOf(config, request);
+    let { maxTokens, counted } = await planTokens(request, conversation, signal);
+    let hasAskedForLess = false;
+    let failures = 0;
+    let failedOn: PooledServer | undefined;
+    for (let attempt = 0; ; attempt += 1) {
+      if (signal.aborted) return { kind: "aborted" };
+      if (maxTokens < 1) return { kind: "context-full" };
+      const server = pool.choose(candidate, failedOn);
+      const requestId = `${request.requestId}:${attempt}`;
+      const { path, body, headers } = generationCall(config, request, conversation, { maxTokens, requestId });
+      server.inFlight += 1;
+      const timeoutSeconds = config.requestTimeoutSeconds;
+      const result = await exchange(server, path, body, { signal, timeoutSeconds, headers, now });
+      server.inFlight -= 1;
+      if (result.kind === "aborted") return { kind: "aborted" };
+
+      let failure: RequestFailure;
+      if (result.kind === "reply") {
+        const promptTokens = counted ?? estimatePromptTokens(conversation);
+        const reply = readGeneration(result.body, config, request, promptTokens);
+        if (reply.kind === "text") {
+          pool.succeeded(server);
+          const { kind: _, ...written } = reply;
+          const endpoint = pool.servers.length > 1 ? { endpoint: server.baseUrl } : {};
+          return { kind: "generation", requestId, ...written, milliseconds: result.milliseconds, ...endpoint };
+        }
+        failure = { kind: "nonsense", fault: reply.fault, passing: true };
+      } else {
+        failure = result.failure;
+      }
+
+      if (isAboutContext(failure)) {
+        if (hasAskedForLess) return { kind: "context-full" };
+        hasAskedForLess = true;
+        maxTokens = await planLess(failure, maxTokens, counted, conversation, server, signal);
+        continue;
+      }
+      failures += 1;
+      if (failure.passing) pool.failed(server);
+      if (!failure.passing || failures >= config.maxAttempts) {
+        return { kind: "engine-failed", reason: `${server.baseUrl}: ${failure.fault}`, attempts: attempt + 1 };
+      }
+      failedOn = server;
+      await sleep(backOff(failures - 1, random(), failure.retryAfterSeconds), signal);
+    }
+  }
+
+  return {
+    async connect() {
+      return withSignal(undefined, async (signal) => {
+        const description = await connectServers(config, servers, { signal, now, random, sleep });
+        maxModelLen = description.maxModelLen;
+        return description;
+      });
+    },
+
+    async generate(request) {
+      return withSignal(request.signal, (signal) => generateUnless(signal, request));
+    },
+
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      for (const call of calls) call.abort();
+      await close();
+    },
+  };
+}
+
+/** `<problemId>:<replicate>:<candidate>` of a request id; the turn is the part after the last colon. */
+function candidateOf(requestId: string): string {
+  return requestId.slice(0, Math.max(0, requestId.lastIndexOf(":")));
+}
+
+function isAboutContext({ status, message = "" }: RequestFailure): boolean {
+  return (status === 400 || status === 413 || status === 422) && readContextOverflow(message) !== undefined;
+}

@@ -1,0 +1,85 @@
+import type { ServerClient } from "./server-client.ts";
+
+/** A server, and how it has been doing. */
+export interface PooledServer extends ServerClient {
+  inFlight: number;
+  /** Failed attempts since the last that succeeded. */
+  failures: number;
+  /** Other servers are preferred until then, on the pool's clock. */
+  restsUntil: number;
+  /** False once /tokenize turned out to be missing. */
+  tokenizes: boolean;
+}
+
+const firstRestMilliseconds = 1000;
+const longestRestMilliseconds = 30_000;
+const rememberedCandidates = 10_000;
+
+/**
+ * Spreads requests over servers. A candidate stays with its server, whose prefix cache holds its earlier turns, until
+ * an attempt there fails. A new one goes where the fewest requests are in flight, in turn where that is equal. A server
+ * that fails rests for a while: it is idle for no good reason, and would be everyone's choice.
+ */
+export class ServerPool {
+  readonly servers: readonly PooledServer[];
+  readonly #now: () => number;
+  readonly #home = new Map<string, PooledServer>(); // by candidate, oldest first
+  #next = 0;
+
+  constructor(servers: readonly ServerClient[], now: () => number) {
+    this.servers = servers.map((server) => ({
+      ...server,
+      inFlight: 0,
+      failures: 0,
+      restsUntil: Number.NEGATIVE_INFINITY,
+      tokenizes: true,
+    }));
+    this.#now = now;
+  }
+
+  /** The server for a candidate's next request: another one than `avoid`, if there is one. */
+  choose(candidate: string, avoid?: PooledServer): PooledServer {
+    const home = this.#home.get(candidate);
+    const server = home !== undefined && home !== avoid && this.#isWell(home) ? home : this.#leastBusy(avoid);
+    this.#home.delete(candidate);
+    this.#home.set(candidate, server);
+    if (this.#home.size > rememberedCandidates) {
+      for (const oldest of this.#home.keys()) {
+        this.#home.delete(oldest);
+        break;
+      }
+    }
+    return server;
+  }
+
+  succeeded(server: PooledServer): void {
+    server.failures = 0;
+    server.restsUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  failed(server: PooledServer): void {
+    const rest = Math.min(longestRestMilliseconds, firstRestMilliseconds * 2 ** server.failures);
+    server.failures += 1;
+    server.restsUntil = this.#now() + rest;
+  }
+
+  #isWell(server: PooledServer): boolean {
+    return server.restsUntil <= this.#now();
+  }
+
+  #leastBusy(avoid: PooledServer | undefined): PooledServer {
+    const others = this.servers.filter((server) => server !== avoid);
+    const eligible = others.length > 0 ? others : this.servers;
+    const well = eligible.filter((server) => this.#isWell(server));
+    const choices = well.length > 0 ? well : eligible;
+    const fewest = Math.min(...choices.map(({ inFlight }) => inFlight));
+    const count = this.servers.length;
+    for (let step = 0; step < count; step += 1) {
+      const server = this.servers[(this.#next + step) % count];
+      if (server === undefined || server.inFlight > fewest || !choices.includes(server)) continue;
+      this.#next = (this.#next + step + 1) % count;
+      return server;
+    }
+    throw new Error("A pool needs a server.");
+  }
+}
