@@ -3,7 +3,10 @@ import { count } from "./identifier.ts";
 
 /** Where a problem's parts stand in a data file's rows. A nested field is reached by dots. */
 export const fieldMappingSchema = z.strictObject({
-  id: z.string().optional().describe("field that names the row; must be unique [the row number]"),
+  id: z
+    .string()
+    .optional()
+    .describe("field that names the row; must be unique [`id` where rows have it, else a hash of the statement]"),
   statement: z.string().default("problem").describe("field that holds the statement"),
   gold: z.string().default("answer").describe("field that holds the gold answer"),
   level: z.string().optional(),
@@ -11,28 +14,48 @@ export const fieldMappingSchema = z.strictObject({
 });
 export type FieldMapping = z.infer<typeof fieldMappingSchema>;
 
+/** How a problem's key is made from the text of its id field, where that text is not the key itself. */
+export const keyRuleSchema = z.strictObject({
+  pattern: z.string().describe("a regular expression that the text must match somewhere"),
+  rule: z.string().describe("the key, with $<name> for what the pattern's groups took; blanks in it become _"),
+});
+export type KeyRule = z.infer<typeof keyRuleSchema>;
+
+const sha256Text = z.string().regex(/^[0-9a-f]{64}$/u, "expected 64 lower-case hexadecimal digits");
+
+/** A file of a set that is known to be good, under the name it is found by. */
+const knownCopySchema = z.strictObject({
+  file: z.string().min(1),
+  rows: count.describe("rows in the file, before filtering"),
+  sha256: sha256Text.optional(),
+  description: z.string(),
+});
+
 /** What is known of a validation set: a file in datasets/. */
 export const datasetCardSchema = z.strictObject({
-  name: z.string().min(1),
+  name: z.string().regex(/^[^/\s]+$/u, "expected a name without blanks or slashes"),
   title: z.string(),
   description: z.string(),
   licence: z.string(),
   homepage: z.string(),
-  file: z.string().describe("name of the file in the cache, or a path relative to the card for a set shipped here"),
+  file: z
+    .string()
+    .min(1)
+    .describe("name of the file in the cache, or a path relative to the card for a set shipped here"),
   shipped: z.boolean().default(false),
   source: z
     .strictObject({
       repository: z.string().describe("a data set repository on the hub, owner/name"),
       revision: z.string(),
       path: z.string().describe("the file within the repository"),
-      sha256: z.string().optional(),
+      sha256: sha256Text.optional(),
     })
     .optional(),
-  sha256: z.array(z.string()).default([]).describe("checksums of known good files"),
+  copies: z.array(knownCopySchema).default([]).describe("other files that hold the set, in another form or unfiltered"),
   fields: fieldMappingSchema,
-  /** How the key of a problem is made from its id field: as it stands, or the last parts of its url. */
-  key: z.strictObject({ pattern: z.string(), rule: z.string() }).optional(),
+  key: keyRuleSchema.optional(),
   where: z.record(z.string(), z.string()).optional().describe("only rows whose field has this value"),
+  /** Of `file`; a copy has its own `rows`. After the integer filter all of them leave the same problems. */
   rows: z.strictObject({ before: count, after: count }),
 });
 export type DatasetCard = z.infer<typeof datasetCardSchema>;

@@ -1,0 +1,117 @@
+import { createReadStream } from "node:fs";
+import { CsvError, parse } from "csv-parse";
+import { UserError } from "../../core/user-error.ts";
+import type { DataFormat } from "./data-row.ts";
+
+/** In characters. A record that long is an unclosed quote which swallows the rest of the file. */
+const recordCharactersAtMost = 64 * 2 ** 20;
+
+/**
+ * Comma-separated values after RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180): a header line, quoted fields that may
+ * span lines, LF or CRLF, with or without a byte order mark. Every value is text. A row's place is its first line.
+ */
+export const csvFormat: DataFormat = {
+  ending: ".csv",
+  async *rows(path) {
+    const parser = parse({
+      bom: true,
+      raw: true,
+      relax_column_count: true, // checked below, with the line where the row begins
+      skip_empty_lines: true,
+      record_delimiter: ["\r\n", "\n"],
+      max_record_size: recordCharactersAtMost,
+    });
+    const source = createReadStream(path);
+    const decoded = decodeUtf8(source, path);
+    // Not `pipeline`: a consumer that stops early must not turn into an error of the stream.
+    const feeding = feed(decoded, parser);
+    let header: string[] | undefined;
+    let line = 1; // where the next record may begin
+    try {
+      for await (const { record, raw } of parser as AsyncIterable<{ record: string[]; raw: string }>) {
+        const first = line + lineEnds(/^[\r\n]*/u.exec(raw)?.[0] ?? ""); // blank lines before it are part of `raw`
+        line += lineEnds(raw);
+        if (!header) {
+          header = checkHeader(record, path, first);
+          continue;
+        }
+        if (record.length !== header.length) {
+          throw new UserError(
+            `${path}, line ${first}: expected ${header.length} fields, as the header has, found ${record.length}.`,
+            { hint: 'A value that holds a comma, a quote or a line end stands in quotes, a quote in it as "".' },
+          );
+        }
+        yield { place: `line ${first}`, values: Object.fromEntries(header.map((name, at) => [name, record[at]])) };
+      }
+      await feeding;
+    } catch (error) {
+      if (error instanceof CsvError) throw describeFault(error, path, line);
+      throw error;
+    } finally {
+      source.destroy();
+      parser.destroy();
+    }
+  },
+};
+
+async function feed(decoded: AsyncIterable<string>, parser: ReturnType<typeof parse>): Promise<void> {
+  try {
+    for await (const text of decoded) {
+      if (parser.destroyed) return;
+      if (!parser.write(text)) {
+        await new Promise<void>((resolve) => {
+          parser.once("drain", resolve);
+          parser.once("close", resolve);
+        });
+      }
+    }
+    parser.end();
+  } catch (error) {
+    parser.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+async function* decodeUtf8(source: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let line = 1;
+  try {
+    for await (const bytes of source) {
+      const text = decoder.decode(bytes, { stream: true });
+      yield text;
+      line += lineEnds(text);
+    }
+    yield decoder.decode();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UserError(`${path}, at or after line ${line}: expected UTF-8 text, found other bytes.`, {
+      hint: "Save the file as UTF-8 (in a spreadsheet: CSV UTF-8).",
+      cause: error,
+    });
+  }
+}
+
+function lineEnds(text: string): number {
+  // The parser gives `raw` with only the first character of the record's own CRLF.
+  return text.match(/\r\n|\r|\n/gu)?.length ?? 0;
+}
+
+function checkHeader(header: string[], path: string, line: number): string[] {
+  const twice = header.find((name, at) => header.indexOf(name) !== at);
+  if (twice === undefined) return header;
+  throw new UserError(`${path}, line ${line}: the header names the field "${twice}" twice.`, {
+    hint: "Give each column a name of its own.",
+  });
+}
+
+function describeFault(error: CsvError, path: string, line: number): UserError {
+  const [message, hint] = faults[error.code] ?? [error.message, "Check the quotes in this row."];
+  return new UserError(`${path}, in the row that begins at or after line ${line}: ${message}.`, { hint, cause: error });
+}
+
+const quoteHint = 'A value that holds a quote stands in quotes itself, with each quote in it written as "".';
+const faults: Record<string, [string, string]> = {
+  CSV_QUOTE_NOT_CLOSED: ["a quote is opened and never closed", quoteHint],
+  INVALID_OPENING_QUOTE: ["a quote stands in the middle of an unquoted value", quoteHint],
+  CSV_INVALID_CLOSING_QUOTE: ["a quoted value goes on after its closing quote", quoteHint],
+  CSV_MAX_RECORD_SIZE: ["the row is longer than 64 million characters", "Is a closing quote missing?"],
+};

@@ -1,0 +1,113 @@
+import { createReadStream } from "node:fs";
+import { UserError } from "../../core/user-error.ts";
+import { type DataFormat, type DataRow, isRecord, kindOf, NumberText } from "./data-row.ts";
+
+/** A longer line is refused before it fills the memory. Solutions beside a statement can be long, but not this long. */
+const lineMebibytesAtMost = 64;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true }); // takes a byte order mark off
+
+/** JSON lines: one object per line, UTF-8, blank lines ignored. A torn last line is an error: a data file is no journal. */
+export const jsonlFormat: DataFormat = {
+  ending: ".jsonl",
+  async *rows(path) {
+    let number = 0;
+    for await (const { bytes, terminated } of linesOf(path)) {
+      number += 1;
+      const place = `line ${number}`;
+      const text = decode(bytes, path, place);
+      if (text.trim() !== "") yield parseRow(text, { path, place, number, terminated });
+    }
+  },
+};
+
+interface Line {
+  bytes: Uint8Array;
+  terminated: boolean; // false for a last line without a line end
+}
+
+async function* linesOf(path: string): AsyncGenerator<Line> {
+  let pending: Buffer[] = [];
+  let pendingBytes = 0;
+  let finished = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
+      yield { bytes: Buffer.concat([...pending, chunk.subarray(start, end)]), terminated: true };
+      pending = [];
+      pendingBytes = 0;
+      finished += 1;
+      start = end + 1;
+    }
+    pending.push(chunk.subarray(start));
+    pendingBytes += chunk.length - start;
+    if (pendingBytes > lineMebibytesAtMost * 2 ** 20) {
+      throw new UserError(`${path}, line ${finished + 1}: the line is longer than ${lineMebibytesAtMost} MiB.`, {
+        hint: "A .jsonl file has one problem per line. Is this file another format, or are its line ends missing?",
+      });
+    }
+  }
+  if (pendingBytes > 0) yield { bytes: Buffer.concat(pending), terminated: false };
+}
+
+function decode(bytes: Uint8Array, path: string, place: string): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (error) {
+    throw new UserError(`${path}, ${place}: expected UTF-8 text, found other bytes.`, {
+      hint: "Save the file as UTF-8.",
+      cause: error,
+    });
+  }
+}
+
+interface RowPlace {
+  path: string;
+  place: string;
+  number: number;
+  terminated: boolean;
+}
+
+function parseRow(text: string, { path, place, number, terminated }: RowPlace): DataRow {
+  let values: unknown;
+  try {
+    values = parseJson(text);
+  } catch (error) {
+    const startsArray = number === 1 && text.trimStart().startsWith("[");
+    const startsPretty = number === 1 && text.trim() === "{";
+    throw new UserError(`${path}, ${place}: expected a JSON object on one line, found ${jsonFault(error)}.`, {
+      hint: startsArray
+        ? arrayHint
+        : startsPretty
+          ? "The file seems to hold one object over several lines; write each object on a single line."
+          : terminated
+            ? "Mend or remove that line."
+            : "The last line is cut off, so the file is incomplete. Copy or download it again.",
+      cause: error,
+    });
+  }
+  if (!isRecord(values)) {
+    throw new UserError(`${path}, ${place}: expected a JSON object, found ${kindOf(values)}.`, {
+      hint: Array.isArray(values) ? arrayHint : 'A row looks like {"id": "1", "problem": "…", "answer": "42"}.',
+    });
+  }
+  return { place, values };
+}
+
+const arrayHint =
+  "The file seems to hold one JSON array. Write one object per line, for example with: jq -c '.[]' FILE > FILE.jsonl";
+
+function jsonFault(error: unknown): string {
+  if (error instanceof RangeError) return "values nested too deeply";
+  const message = error instanceof Error ? error.message : String(error);
+  // V8 quotes the text around the fault, which may be long and ends in a phrase of its own.
+  return `a fault in it (${message.replace(/, "?[\s\S]*"? is not valid JSON$/u, "").replace(/ in JSON at/u, " at")})`;
+}
+
+/** JSON with each number kept as the text it is written as; `JSON.parse` alone makes 142 of `142.0`. */
+function parseJson(text: string): unknown {
+  // The reviver's third argument is not in TypeScript's library yet: https://github.com/tc39/proposal-json-parse-with-source
+  const revive = (_key: string, value: unknown, context?: { source?: string }) =>
+    typeof value === "number" ? new NumberText(context?.source ?? String(value)) : value;
+  return JSON.parse(text, revive as (key: string, value: unknown) => unknown);
+}

@@ -1,0 +1,87 @@
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { compressors } from "hyparquet-compressors";
+import { UserError } from "../../core/user-error.ts";
+import { type DataFormat, isRecord, NumberText } from "./data-row.ts";
+import { pythonFloatText } from "./python-number-text.ts";
+
+/** A column, or a field within one. */
+type SchemaNode = ReturnType<typeof parquetSchema>;
+
+/** Apache Parquet with any of its compressions, one row group in memory at a time. Doubles are written as Python would. */
+export const parquetFormat: DataFormat = {
+  ending: ".parquet",
+  async *rows(path) {
+    const file = await reading(path, () => asyncBufferFromFile(path));
+    const metadata = await reading(path, () => parquetMetadataAsync(file));
+    const schema = parquetSchema(metadata);
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      const rowEnd = rowStart + Number(group.num_rows);
+      const rows = await reading(path, () =>
+        parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, geoparquet: false }),
+      );
+      if (rows.length !== rowEnd - rowStart) {
+        throw broken(path, `its rows ${rowStart + 1} to ${rowEnd} are incomplete`);
+      }
+      for (const [at, row] of rows.entries()) {
+        const place = `row ${rowStart + at + 1}`;
+        const values = withNumberTexts({ ...row }, schema, (field) => {
+          throw new UserError(`${path}, ${place}: the decimal in "${field}" is too large to be read exactly.`, {
+            hint: "Store that column as text.",
+          });
+        });
+        yield { place, values };
+      }
+      rowStart = rowEnd;
+    }
+  },
+};
+
+/** Runs a step of the library. Its errors are about the file's bytes; those of the file system keep their code. */
+async function reading<Value>(path: string, step: () => Promise<Value>): Promise<Value> {
+  try {
+    return await step();
+  } catch (error) {
+    if (error instanceof Error && "syscall" in error) throw error;
+    throw broken(path, error instanceof Error ? error.message.replace(/\.$/u, "") : String(error), error);
+  }
+}
+
+function broken(path: string, fault: string, cause?: unknown): UserError {
+  return new UserError(`${path} cannot be read as a parquet file: ${fault}.`, {
+    hint: "The file is damaged or incomplete. Copy or download it again.",
+    cause,
+  });
+}
+
+type InexactDecimal = (field: string) => never;
+
+function withNumberTexts(
+  values: Record<string, unknown>,
+  schema: SchemaNode,
+  inexact: InexactDecimal,
+): Record<string, unknown> {
+  const nodes = new Map(schema.children.map((child) => [child.element.name, child]));
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, withNumberText(value, nodes.get(name), inexact)]),
+  );
+}
+
+function withNumberText(value: unknown, node: SchemaNode | undefined, inexact: InexactDecimal): unknown {
+  if (typeof value === "bigint") return new NumberText(String(value));
+  if (!node) return value; // within a list or a map, where nothing is looked up
+  if (typeof value === "number") return new NumberText(numberText(value, node.element, inexact));
+  return isRecord(value) ? withNumberTexts(value, node, inexact) : value;
+}
+
+function numberText(
+  value: number,
+  { name, type, converted_type, scale = 0 }: SchemaNode["element"],
+  inexact: InexactDecimal,
+) {
+  if (converted_type === "DECIMAL") {
+    // The library makes a double of it, which is exact only up to 2^53 units of the last place.
+    return Math.abs(value) * 10 ** scale <= Number.MAX_SAFE_INTEGER ? value.toFixed(scale) : inexact(name);
+  }
+  return type === "INT32" || type === "INT64" ? String(value) : pythonFloatText(value);
+}
