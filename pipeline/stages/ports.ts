@@ -1,6 +1,10 @@
 import type { ArtifactFile } from "../artifacts/artifact-file.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
 import type { ExecutionOutcome } from "../artifacts/execution.ts";
+import type { CandidateKey } from "../artifacts/identifier.ts";
 import type { Isolation, Manifest } from "../artifacts/manifest.ts";
+import type { Problem } from "../artifacts/problem.ts";
+import type { ProblemSource } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Turn } from "../artifacts/turn.ts";
 
@@ -113,3 +117,32 @@ export interface Journal {
   append(row: Turn): Promise<void>;
   close(): Promise<void>;
 }
+
+/** Reads the problems of a source: a card's file or one of the user's own. Faults are UserErrors with file and line. */
+export interface ProblemReader {
+  read(source: ProblemSource): Promise<{
+    problems: Problem[];
+    file: string;
+    sha256: string;
+    rows: number; // in the file
+    notes: string[]; // what a user should know: an unknown checksum, an unexpected count
+  }>;
+}
+
+/** Time, so that tests and simulations can have their own. */
+export interface Clock {
+  /** Milliseconds since some fixed moment. */
+  now(): number;
+  /** Calls back after so many milliseconds, unless it is cancelled by the returned function. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** What happens during generation, for progress and for watching a trace grow. */
+export type GenerateEvent =
+  | { kind: "started"; problems: number; candidates: number; finished: number }
+  | { kind: "candidate-started"; key: CandidateKey }
+  | { kind: "turn"; row: Turn }
+  | { kind: "candidate-finished"; candidate: Candidate; reason?: string }
+  | { kind: "problem-finished"; problemId: string; replicate: number; answer: string | null; correct: boolean };
+
+export type Observe = (event: GenerateEvent) => void;

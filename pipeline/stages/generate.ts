@@ -1,0 +1,264 @@
+import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
+import { byKey, candidateKey } from "../artifacts/identifier.ts";
+import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { Turn } from "../artifacts/turn.ts";
+import { expectedAnswer } from "../core/answer-policy.ts";
+import { randomStream, shuffled } from "../core/seed.ts";
+import { type ReasoningRules, startTrace } from "../core/trace.ts";
+import { exitCodes, UserError } from "../core/user-error.ts";
+import { vote } from "../core/vote.ts";
+import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
+import type { RunStore } from "./ports.ts";
+import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+
+/** All candidates of one problem in one replicate: what is voted on together, and what a budget is for. */
+interface Group {
+  problem: SelectedProblem;
+  replicate: number;
+  finished: Candidate[];
+  deadline: AbortController;
+  startedAt?: number;
+  cancelTimer?: () => void;
+}
+
+/** The candidates that the journal knows, by key. */
+export type Checkpoint = Map<string, CandidateProgress>;
+
+export interface GenerateResult {
+  /** Whether every candidate has ended, so that candidates.jsonl is written. */
+  complete: boolean;
+  candidates: number;
+  turns: number;
+}
+
+/** Folds the journal's rows into the candidates' progress. Rows of problems that are not selected are a UserError. */
+export class CheckpointBuilder {
+  readonly checkpoint: Checkpoint = new Map();
+  turns = 0;
+  readonly #problems: ReadonlyMap<string, SelectedProblem>;
+  readonly #rules: ReasoningRules;
+
+  constructor(problems: readonly SelectedProblem[], rules: ReasoningRules) {
+    this.#problems = new Map(problems.map((problem) => [problem.problemId, problem]));
+    this.#rules = rules;
+  }
+
+  add(row: Turn): void {
+    const key = candidateKey(row);
+    const problem = this.#problems.get(row.problemId);
+    if (!problem) {
+      throw new UserError(`turns.jsonl has a turn of ${row.problemId}, which is not in selected.jsonl.`, {
+        hint: "The problems were changed after the run began. Start a new run directory.",
+      });
+    }
+    const { problemId, replicate, candidate } = row;
+    const before =
+      this.checkpoint.get(key) ??
+      startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
+    this.checkpoint.set(key, withTurn(this.#rules, before, row));
+    this.turns += 1;
+  }
+}
+
+/**
+ * generate: every candidate of every problem, from where the checkpoint has it, `concurrency` at a time. There is no
+ * barrier between turns, nor in `throughput` mode between problems; `exam` takes one problem at a time. Writes
+ * candidates.jsonl, sorted, once all have ended.
+ */
+export async function runGenerate(
+  store: RunStore,
+  problems: readonly SelectedProblem[],
+  checkpoint: Checkpoint,
+  ports: ReasoningPorts,
+  context: ReasoningContext & { secondsSpent: number },
+): Promise<GenerateResult> {
+  const { config, stopping } = context;
+  const { width, replicates } = config.sampling;
+  const groups = inOrder(problems, config.schedule.order).flatMap((problem) =>
+    Array.from({ length: replicates }, (_, replicate): Group => {
+      return { problem, replicate, finished: [], deadline: new AbortController() };
+    }),
+  );
+  const wanted = problems.length * replicates * width;
+  const already = [...checkpoint.values()].filter(({ trace }) => trace.ended).length;
+  ports.observe({ kind: "started", problems: groups.length, candidates: wanted, finished: already });
+
+  const run = new GenerateRun(checkpoint, ports, context, () => {
+    for (const group of groups) group.deadline.abort();
+  });
+  const cancelTotal = run.startTotalBudget();
+  try {
+    const rounds = config.schedule.mode === "exam" ? groups.map((group) => [group]) : [groups];
+    for (const round of rounds) await run.work(units(round, width));
+  } finally {
+    cancelTotal();
+    for (const group of groups) group.cancelTimer?.();
+  }
+  const candidates = groups.flatMap(({ finished }) => finished);
+  if (candidates.length < wanted) {
+    if (!stopping.aborted) throw new Error(`${wanted - candidates.length} candidates did not end`);
+    return { complete: false, candidates: candidates.length, turns: run.turns };
+  }
+  checkAnythingWasEvaluated(candidates);
+  await store.replace(candidatesFile, candidates.sort(byKey));
+  return { complete: true, candidates: candidates.length, turns: run.turns };
+}
+
+/** The selected problems, whole. */
+export async function readSelected(store: RunStore): Promise<SelectedProblem[]> {
+  const problems = await Array.fromAsync(store.rows(selectedFile));
+  if (problems.length > 0) return problems;
+  throw new UserError(`${store.directory}/selected.jsonl is empty: there is nothing to evaluate.`, {
+    hint: "Load a set.",
+  });
+}
+
+interface Unit {
+  group: Group;
+  candidate: number;
+}
+
+function* units(groups: readonly Group[], width: number): Generator<Unit> {
+  // A problem's candidates stay together: they share its prompt in the engine's prefix cache.
+  for (const group of groups) {
+    for (let candidate = 0; candidate < width; candidate += 1) yield { group, candidate };
+  }
+}
+
+function inOrder(
+  problems: readonly SelectedProblem[],
+  order: "given" | { random: number },
+): readonly SelectedProblem[] {
+  return order === "given" ? problems : shuffled(problems, randomStream(order.random));
+}
+
+/** So many candidates lost in a row, each after retries, and none served in between: the engine itself is at fault. */
+const failuresInARow = 24;
+
+class GenerateRun {
+  turns = 0;
+  readonly #checkpoint: Checkpoint;
+  readonly #ports: ReasoningPorts;
+  readonly #context: ReasoningContext & { secondsSpent: number };
+  readonly #abortAll: () => void;
+  #failedInARow = 0;
+  #fault: unknown;
+
+  constructor(
+    checkpoint: Checkpoint,
+    ports: ReasoningPorts,
+    context: ReasoningContext & { secondsSpent: number },
+    abortAll: () => void,
+  ) {
+    this.#checkpoint = checkpoint;
+    this.#context = context;
+    this.#abortAll = abortAll;
+    this.#ports = {
+      ...ports,
+      observe: (event) => {
+        if (event.kind === "turn") {
+          this.turns += 1;
+          this.#failedInARow = 0;
+        }
+        ports.observe(event);
+      },
+    };
+  }
+
+  /** `totalSeconds` of the whole run, resumed or not. */
+  startTotalBudget(): () => void {
+    const { totalSeconds } = this.#context.config.budget;
+    if (totalSeconds === null) return () => {};
+    const left = Math.max(0, totalSeconds - this.#context.secondsSpent);
+    return this.#ports.clock.after(left * 1000, this.#abortAll);
+  }
+
+  /** Takes units one after the other, `concurrency` of them at a time. */
+  async work(all: Iterator<Unit>): Promise<void> {
+    const worker = async () => {
+      while (this.#fault === undefined) {
+        const { value: unit, done } = all.next();
+        if (done) return;
+        try {
+          await this.#candidate(unit);
+        } catch (error) {
+          this.#fault ??= error;
+          this.#abortAll(); // what is in flight has nowhere to go
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: this.#context.config.schedule.concurrency }, worker));
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+
+  async #candidate({ group, candidate }: Unit): Promise<void> {
+    const { problem, replicate } = group;
+    const key = { problemId: problem.problemId, replicate, candidate };
+    const { config, rules, stopping } = this.#context;
+    const progress =
+      this.#checkpoint.get(candidateKey(key)) ?? startProgress(key, startTrace(rules.profile, problem.statement));
+    if (progress.trace.ended) return this.#finish(group, toCandidate(progress, config.answer), false);
+    if (stopping.aborted) return;
+    this.#startClock(group);
+    this.#ports.observe({ kind: "candidate-started", key });
+    const result = await reason(problem, progress, this.#ports, this.#context, group.deadline.signal);
+    if (result.kind === "interrupted" || this.#fault !== undefined) return;
+    if (result.kind === "engine-failed") await this.#checkEngine(result.reason, result.attempts);
+    this.#finish(group, result.candidate, true, result.kind === "engine-failed" ? result.reason : undefined);
+  }
+
+  #startClock(group: Group): void {
+    if (group.startedAt !== undefined) return;
+    group.startedAt = this.#ports.clock.now();
+    const { problemSeconds } = this.#context.config.budget;
+    if (problemSeconds === null) return;
+    group.cancelTimer = this.#ports.clock.after(problemSeconds * 1000, () => group.deadline.abort());
+  }
+
+  #finish(group: Group, candidate: Candidate, live: boolean, reason?: string): void {
+    group.finished.push(candidate);
+    if (live) {
+      this.#ports.observe({ kind: "candidate-finished", candidate, ...(reason === undefined ? {} : { reason }) });
+    }
+    const { config } = this.#context;
+    if (group.finished.length < config.sampling.width) return;
+    group.cancelTimer?.();
+    const { problem, replicate } = group;
+    const { answer } = vote(group.finished, config.vote);
+    const correct = answer === expectedAnswer(problem.answer, config.answer);
+    this.#ports.observe({ kind: "problem-finished", problemId: problem.problemId, replicate, answer, correct });
+  }
+
+  /**
+   * A candidate is `engine-failed` only for a fault of its own. Where the engine itself is away, the run ends instead
+   * of burning all candidates: nothing that is finished is lost, and the same command goes on later.
+   */
+  async #checkEngine(reason: string, attempts: number): Promise<void> {
+    if (attempts < 2) return; // refused at once: this request's own fault
+    this.#failedInARow += 1;
+    try {
+      await this.#ports.engine.connect();
+    } catch (cause) {
+      throw engineGone(cause instanceof Error ? cause.message : reason, cause);
+    }
+    if (this.#failedInARow >= failuresInARow) throw engineGone(`It fails every request: ${reason}`);
+  }
+}
+
+function engineGone(what: string, cause?: unknown): UserError {
+  return new UserError(`The engine went away during the run. ${what}`, {
+    hint: "Finished turns are kept. Start the server again and run the same command: it goes on where it stopped.",
+    exitCode: exitCodes.unavailable,
+    cause,
+  });
+}
+
+function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {
+  if (candidates.some(({ outcome }) => outcome !== "engine-failed")) return;
+  const reason = candidates[0]?.meta?.reason;
+  throw new UserError(`Every candidate was lost to the engine, so nothing was evaluated. The first: ${reason}`, {
+    hint: "`sctir doctor CONFIG` checks the engine. Run the same command again when it answers.",
+    exitCode: exitCodes.unavailable,
+  });
+}

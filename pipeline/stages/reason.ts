@@ -1,0 +1,150 @@
+import type { Candidate } from "../artifacts/candidate.ts";
+import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
+import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
+import type { Turn } from "../artifacts/turn.ts";
+import { outputOf } from "../core/execution-output.ts";
+import { programOf } from "../core/program.ts";
+import { seedOf } from "../core/seed.ts";
+import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
+import { type CandidateProgress, toCandidate, withTurn } from "./candidate-progress.ts";
+import type { Clock, Engine, Generation, Journal, Observe, PythonSandbox } from "./ports.ts";
+
+export interface ReasoningPorts {
+  engine: Engine;
+  sandbox: PythonSandbox;
+  journal: Journal;
+  clock: Clock;
+  observe: Observe;
+}
+
+export interface ReasoningContext {
+  config: RunConfig & { answer: NonNullable<RunConfig["answer"]> };
+  rules: ReasoningRules;
+  /** On this clock the run began. */
+  beganAt: number;
+  /** Asks candidates to stop after the turn they are in. */
+  stopping: AbortSignal;
+}
+
+export type ReasoningResult =
+  | { kind: "finished"; candidate: Candidate }
+  | { kind: "engine-failed"; candidate: Candidate; reason: string; attempts: number }
+  | { kind: "interrupted" };
+
+/**
+ * One candidate, from where it stands to its end: SC-TIR's alternation of messages and executions. Each finished turn
+ * is in the journal before the next one starts. A limit or a server's fault becomes its outcome; what throws is a
+ * fault of the sandbox or the disk, or a bug.
+ *
+ * `deadline` aborts the request or execution in flight and ends the candidate as `budget`.
+ */
+export async function reason(
+  problem: SelectedProblem,
+  start: CandidateProgress,
+  ports: ReasoningPorts,
+  { config, rules, beganAt, stopping }: ReasoningContext,
+  deadline: AbortSignal,
+): Promise<ReasoningResult> {
+  let progress = start;
+  while (!progress.trace.ended) {
+    if (deadline.aborted) return { kind: "finished", candidate: toCandidate(progress, config.answer, "budget") };
+    if (stopping.aborted) return { kind: "interrupted" };
+    const startedAt = Math.max(0, ports.clock.now() - beganAt);
+    const turn = progress.trace.turns;
+    const seed = seedOf(config.sampling.seed, { ...progress.key, turn });
+    const { prompt, text } = progress.trace;
+    const generation = await ports.engine.generate({
+      requestId: `${candidateKey(progress.key)}:${turn}`,
+      statement: problem.statement,
+      prompt,
+      text,
+      ...(progress.tokensAtMost === undefined ? {} : { promptTokensAtMost: progress.tokensAtMost }),
+      maxTokens: config.sampling.maxTokens,
+      temperature: config.sampling.temperature,
+      topP: config.sampling.topP,
+      seed,
+      stop: rules.profile.stop,
+      keepStop: rules.profile.keepStop,
+      signal: deadline,
+    });
+    if (generation.kind === "aborted") continue; // the deadline, seen at the top
+    if (generation.kind === "context-full") {
+      return { kind: "finished", candidate: toCandidate(progress, config.answer, "context-full") };
+    }
+    if (generation.kind === "engine-failed") {
+      const candidate = toCandidate(progress, config.answer, "engine-failed");
+      const { reason, attempts } = generation;
+      return {
+        kind: "engine-failed",
+        candidate: { ...candidate, meta: { ...candidate.meta, reason } },
+        reason,
+        attempts,
+      };
+    }
+    const finish = finishOf(rules.profile, progress.trace, generation);
+    const decision = decide(rules, progress.trace, { text: generation.text, finish });
+    const execution = await execute(decision, ports.sandbox, config, rules, deadline);
+    if (execution === "aborted") continue;
+    const row = turnRow(progress.key, turn, { seed, startedAt, finish, generation, decision, execution });
+    await ports.journal.append(row);
+    progress = withTurn(rules, progress, row);
+    ports.observe({ kind: "turn", row });
+  }
+  return { kind: "finished", candidate: toCandidate(progress, config.answer) };
+}
+
+/** Runs what a decision asks for, if it asks for that. */
+async function execute(
+  decision: Decision,
+  sandbox: PythonSandbox,
+  { python }: RunConfig,
+  { profile }: ReasoningRules,
+  deadline: AbortSignal,
+): Promise<Turn["execution"] | "aborted"> {
+  if (decision.kind !== "execute") return undefined;
+  const { timeoutSeconds, memoryMiB } = python;
+  const result = await sandbox.execute({
+    code: programOf(decision.code, profile),
+    earlier: decision.earlier.map((block) => programOf(block, { ...profile, lastLine: "as-is" })),
+    showLastExpression: profile.lastLine === "show-expression",
+    timeoutSeconds,
+    memoryMiB,
+    signal: deadline,
+  });
+  if (deadline.aborted) return "aborted";
+  const outputCharacters = python.outputCharacters ?? profile.outputCharacters;
+  const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB } = result;
+  const output = outputOf(result, profile, { outputCharacters, timeoutSeconds });
+  return { outcome, output: output.toWellFormed(), outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB };
+}
+
+interface TurnParts {
+  seed: number;
+  startedAt: number;
+  finish: Turn["finish"];
+  generation: Generation;
+  decision: Decision;
+  execution: Turn["execution"];
+}
+
+function turnRow(key: CandidateKey, turn: number, parts: TurnParts): Turn {
+  const { seed, startedAt, finish, generation, decision, execution } = parts;
+  const { requestId, text, stopString, tokens, firstTokenMilliseconds, milliseconds, endpoint } = generation;
+  return {
+    ...key,
+    turn,
+    requestId,
+    seed,
+    text,
+    finish,
+    ...(stopString === undefined ? {} : { stopString }),
+    ...(decision.kind === "execute" ? { code: decision.code } : {}),
+    ...(execution === undefined ? {} : { execution }),
+    tokens,
+    startedAt: Math.round(startedAt),
+    ...(firstTokenMilliseconds === undefined ? {} : { firstTokenMilliseconds: Math.round(firstTokenMilliseconds) }),
+    milliseconds: Math.round(milliseconds),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+}
