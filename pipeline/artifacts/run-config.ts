@@ -23,16 +23,23 @@ const problemSourceSchema = z.strictObject({
 });
 export type ProblemSource = z.infer<typeof problemSourceSchema>;
 
+const recordingFileSchema = z.strictObject({
+  file: z.string().describe("a .jsonl of whole traces, the turns.jsonl of an earlier run, or a run directory"),
+  fields: z
+    .strictObject({ problem: z.string(), sample: z.string(), text: z.string(), finish: z.string() })
+    .partial()
+    .optional()
+    .describe("which fields hold statement, sample, trace and finish [problem, sample, text, finish]"),
+  where: z.record(z.string(), z.string()).optional().describe("only lines whose field has this value"),
+  skipTo: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("a trace begins after the first occurrence of this text [at its beginning]"),
+});
 const recordingSourceSchema = z.union([
-  z.string().transform((file) => ({ file })),
-  z.strictObject({
-    file: z.string(),
-    fields: z
-      .strictObject({ problem: z.string(), sample: z.string(), text: z.string(), finish: z.string() })
-      .partial()
-      .optional(),
-    where: z.record(z.string(), z.string()).optional(),
-  }),
+  z.string().transform((file): z.output<typeof recordingFileSchema> => ({ file })),
+  recordingFileSchema,
 ]);
 export type RecordingSource = z.output<typeof recordingSourceSchema>;
 

@@ -1,0 +1,154 @@
+import { type Completion, complete } from "./completion.ts";
+import { badRequest, notFound, overContext } from "./protocol-error.ts";
+import type { Continuation, Replay } from "./replay.ts";
+import { type ChatBody, type CompletionBody, type Message, render, renderingFlags } from "./request-body.ts";
+import { countTokens, type Vocabulary } from "./tokenizer.ts";
+
+export interface Model {
+  name: string;
+  maxModelLen: number;
+  replay: Replay;
+  vocabulary: Vocabulary;
+}
+
+/** A choice of a response, before it is written in either protocol's words. */
+export interface Choice extends Completion {
+  index: number;
+}
+
+export interface Generated {
+  choices: readonly Choice[];
+  promptTokens: number;
+  completionTokens: number;
+  cachedTokens: number | null;
+}
+
+/** One prompt of a request. */
+interface Prompt {
+  text: string; // what its tokens are counted of
+  replayed: { prompt: string; text?: string };
+  echo: string; // goes before the generated text
+}
+
+const samplesAtMost = 16384; // VLLM_MAX_N_SEQUENCES
+
+export function generateCompletion(body: CompletionBody, model: Model): Generated {
+  if (body.suffix) throw badRequest("suffix is not currently supported", "suffix");
+  const prompts = textsOf(body.prompt, model.vocabulary).map(
+    (prompt): Prompt => ({ text: prompt, replayed: { prompt }, echo: body.echo ? prompt : "" }),
+  );
+  return generate(body, prompts, () => body.max_tokens ?? 16, model); // null counts as 16 too
+}
+
+export function generateChat(body: ChatBody, model: Model): Generated {
+  const flags = renderingFlags(body);
+  const continued = flags.continueFinalMessage ? body.messages.at(-1) : undefined;
+  const isAnswer = continued?.role === "assistant";
+  const before = isAnswer ? body.messages.slice(0, -1) : body.messages;
+  const text = isAnswer ? continued.content : "";
+  const prompt: Prompt = {
+    text: render(body.messages, flags),
+    replayed: { prompt: before.map((message: Message) => message.content).join("\n"), text },
+    echo: body.echo ? text : "",
+  };
+  const asked = body.max_completion_tokens ?? body.max_tokens;
+  return generate(body, [prompt], (promptTokens) => asked ?? Math.max(1, model.maxModelLen - promptTokens), model);
+}
+
+function textsOf(prompt: CompletionBody["prompt"], vocabulary: Vocabulary): string[] {
+  if (typeof prompt === "string") return [prompt];
+  return isNumbers(prompt) ? [textOf(prompt)] : prompt.map((one) => (typeof one === "string" ? one : textOf(one)));
+
+  function textOf(ids: readonly number[]): string {
+    const text = vocabulary.textOf(ids);
+    if (text === undefined) throw badRequest("prompt: token ids that this server did not give out", "prompt");
+    return text;
+  }
+}
+
+function isNumbers(prompt: readonly unknown[]): prompt is number[] {
+  return typeof prompt[0] === "number";
+}
+
+function generate(
+  body: CompletionBody | ChatBody,
+  prompts: readonly Prompt[],
+  maxTokensFor: (promptTokens: number) => number,
+  model: Model,
+): Generated {
+  checkModel(body.model, model);
+  if (body.stream_options && !body.stream) {
+    throw badRequest("Stream options can only be defined when `stream=True`.", "stream_options");
+  }
+  const samples = body.n ?? 1;
+  if (samples < 1) throw badRequest(`n must be at least 1, got ${samples}.`, "n");
+  if (samples > samplesAtMost) throw badRequest(`n must be at most ${samplesAtMost}, got ${samples}.`, "n");
+  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
+  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.", "stop");
+
+  const choices: Choice[] = [];
+  let promptTokensOfAll = 0;
+  let cachedTokens: number | null = null;
+  for (const prompt of prompts) {
+    let promptTokens = countTokens(prompt.text);
+    const maxTokens = maxTokensFor(promptTokens);
+    if (maxTokens < 1 && !(maxTokens === 0 && body.echo)) {
+      throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens");
+    }
+    if (maxTokens > model.maxModelLen) {
+      throw badRequest(
+        `max_tokens=${maxTokens} cannot be greater than max_model_len=${model.maxModelLen}. ` +
+          "Please request fewer output tokens.",
+        "max_tokens",
+      );
+    }
+    const isFull = promptTokens + maxTokens > model.maxModelLen;
+    const replayed = continuations(prompt, samples, body, model, () =>
+      isFull ? overContext(promptTokens, maxTokens, model.maxModelLen) : undefined,
+    );
+    const [first] = replayed;
+    if (first?.kind === "turn") {
+      // As they were counted then, by the model's own tokenizer: whether it fitted was settled then, too.
+      promptTokens = first.turn.tokens.prompt;
+      if (first.turn.tokens.cached !== undefined) cachedTokens = (cachedTokens ?? 0) + first.turn.tokens.cached;
+    } else if (isFull) {
+      throw overContext(promptTokens, maxTokens, model.maxModelLen);
+    }
+    promptTokensOfAll += promptTokens;
+    for (const continuation of replayed) {
+      if (continuation.kind === "context-full") {
+        throw overContext(Math.max(promptTokens, model.maxModelLen), maxTokens, model.maxModelLen);
+      }
+      const completion = complete(continuation, {
+        maxTokens,
+        stop,
+        includeStop: body.include_stop_str_in_output ?? false,
+      });
+      choices.push({ ...completion, index: choices.length, text: prompt.echo + completion.text });
+    }
+  }
+  const completionTokens = choices.reduce((sum, choice) => sum + choice.completionTokens, 0);
+  return { choices, promptTokens: promptTokensOfAll, completionTokens, cachedTokens };
+}
+
+/** How each child of a prompt goes on. A prompt that does not fit is refused for that before anything else. */
+function continuations(
+  { replayed }: Prompt,
+  samples: number,
+  { request_id, seed }: CompletionBody | ChatBody,
+  { replay }: Model,
+  whyNot: () => Error | undefined,
+): Continuation[] {
+  try {
+    return Array.from({ length: samples }, (_, child) =>
+      replay.continuationOf({ ...replayed, requestId: request_id ?? undefined, seed: seed ?? undefined, child }),
+    );
+  } catch (error) {
+    throw whyNot() ?? error;
+  }
+}
+
+/** A request that names no model takes the one there is. */
+export function checkModel(asked: string | null | undefined, { name }: Pick<Model, "name">): void {
+  if (asked && asked !== name) throw notFound(`The model \`${asked}\` does not exist.`, "model");
+}
