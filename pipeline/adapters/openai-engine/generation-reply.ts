@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Generation, GenerationRequest } from "../../stages/ports.ts";
 import type { OpenEngineConfig } from "./engine-config.ts";
-import { oneLine } from "./server-message.ts";
+import { messageOf, oneLine } from "./server-message.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -12,7 +12,7 @@ const usageSchema = z.object({
 });
 
 const ending = {
-  finish_reason: z.unknown(),
+  finish_reason: z.unknown().optional(),
   stop_reason: z.union([z.string(), z.number()]).nullish(), // vLLM's own; a number is a stop token's id
 };
 const replyOf = <Choice extends z.ZodType>(choice: Choice) =>
@@ -84,6 +84,8 @@ function firstStop(text: string, stop: readonly string[]): { at: number; stopStr
 
 function describeIssue(body: unknown, error: z.ZodError): string {
   if (typeof body === "string") return `it begins ${JSON.stringify(oneLine(body, 60))}`;
+  const said = typeof body === "object" && body !== null && "error" in body ? messageOf(body) : "";
+  if (said !== "") return said;
   const [issue] = error.issues;
   if (issue === undefined || issue.path.length === 0) return oneLine(JSON.stringify(body) ?? "it is empty", 60);
   return `${issue.path.join(".")}: ${issue.message}`;

@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { until } from "../../helpers/scripted-engine.ts";
+import { anEngine, aRequest, aServer } from "./engine-under-test.ts";
+
+const ids = (server: { log: { requestId: string }[] }) => server.log.map(({ requestId }) => requestId);
+
+describe("several servers", () => {
+  it("take turns while all are idle, and are named in each generation", async () => {
+    const [first, second, third] = [await aServer(), await aServer(), await aServer()];
+    const engine = anEngine({ baseUrls: [first.baseUrl, `${second.baseUrl}/`, third.baseUrl] });
+    const endpoints: unknown[] = [];
+    for (let candidate = 0; candidate < 6; candidate += 1) {
+      endpoints.push(await engine.generate(aRequest({ requestId: `set/p:0:${candidate}:0` })));
+    }
+    const urls = [first.baseUrl, second.baseUrl, third.baseUrl];
+    expect(endpoints).toMatchObject([...urls, ...urls].map((endpoint) => ({ endpoint })));
+  });
+
+  it("get a new candidate where the fewest requests are in flight", async () => {
+    const [busy, idle] = [await aServer(() => ({ hang: true })), await aServer()];
+    const engine = anEngine({ baseUrls: [busy.baseUrl, idle.baseUrl] });
+    const hung = engine.generate(aRequest({ requestId: "set/p:0:0:0" }));
+    await until(() => busy.running === 1);
+    for (let candidate = 1; candidate < 5; candidate += 1) {
+      await engine.generate(aRequest({ requestId: `set/p:0:${candidate}:0` }));
+    }
+    expect(idle.log).toHaveLength(4);
+    await engine.close();
+    expect(await hung).toEqual({ kind: "aborted" });
+  });
+
+  it("keep a candidate, whose earlier turns they have in their cache", async () => {
+    const servers = [await aServer(), await aServer(), await aServer()];
+    const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl) });
+    for (let turn = 0; turn < 4; turn += 1) {
+      for (const candidate of turn % 2 === 0 ? [0, 1, 2, 3, 4] : [4, 2, 0, 1, 3]) {
+        await engine.generate(aRequest({ requestId: `a:b/p:0:${candidate}:${turn}` }));
+      }
+    }
+    for (const server of servers) {
+      const candidates = new Set(server.log.map(({ candidate }) => candidate));
+      expect(server.log).toHaveLength(4 * candidates.size);
+    }
+  });
+
+  it("stand in for one another: a failed attempt goes elsewhere, and the candidate stays there", async () => {
+    const [bad, good] = [await aServer(() => ({ status: 500 })), await aServer()];
+    const engine = anEngine({ baseUrls: [bad.baseUrl, good.baseUrl] });
+    const result = await engine.generate(aRequest({ requestId: "set/p:0:0:0" }));
+    expect(result).toMatchObject({ kind: "generation", endpoint: good.baseUrl, requestId: "set/p:0:0:0:1" });
+    await engine.generate(aRequest({ requestId: "set/p:0:0:1" }));
+    expect(ids(good)).toEqual(["set/p:0:0:0:1", "set/p:0:0:1:0"]);
+    expect(ids(bad)).toEqual(["set/p:0:0:0:0"]);
+  });
+
+  it("rest after a fault, so that an idle dead server does not draw every candidate, and are tried again later", async () => {
+    let clock = 0;
+    let isDead = true;
+    const [lame, good] = [await aServer(() => (isDead ? { status: 503 } : "Back.")), await aServer()];
+    const engine = anEngine({ baseUrls: [lame.baseUrl, good.baseUrl] }, { now: () => clock, sleep: async () => {} });
+    for (let candidate = 0; candidate < 10; candidate += 1) {
+      await engine.generate(aRequest({ requestId: `set/p:0:${candidate}:0` }));
+    }
+    expect(lame.log).toHaveLength(1);
+    isDead = false;
+    clock += 60_000;
+    for (let candidate = 10; candidate < 20; candidate += 1) {
+      await engine.generate(aRequest({ requestId: `set/p:0:${candidate}:0` }));
+    }
+    expect(lame.log.length).toBeGreaterThan(4);
+  });
+
+  it("are all tried before a generation is given up", async () => {
+    const servers = [await aServer(() => ({ status: 500 })), await aServer(() => ({ status: 500 }))];
+    const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl), maxAttempts: 4 });
+    expect(await engine.generate(aRequest())).toMatchObject({ kind: "engine-failed", attempts: 4 });
+    expect(servers.map(({ log }) => log.length)).toEqual([2, 2]);
+  });
+});
