@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse, YAMLParseError } from "yaml";
 import { type DatasetCard, datasetCardSchema } from "../../artifacts/dataset-card.ts";
+import { nearestName } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import { fileFault } from "./data-file.ts";
-import { nearestName } from "./nearest-name.ts";
 
 /** The project's datasets/: one card per set, beside what is shipped with them. */
 export const cardsDirectory = fileURLToPath(new URL("../../../datasets/", import.meta.url));

@@ -51,6 +51,7 @@ export function kindOf(value: unknown): string {
   if (value === null) return "null";
   if (typeof value === "string") return "text";
   if (value instanceof NumberText) return "a number";
+  if (typeof value === "number") return "a decimal too large to be read exactly";
   if (typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return "a list";
   if (value instanceof Date) return "a date";

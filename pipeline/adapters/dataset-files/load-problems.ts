@@ -1,46 +1,63 @@
 import { basename, resolve } from "node:path";
 import type { DatasetCard } from "../../artifacts/dataset-card.ts";
-import type { Manifest } from "../../artifacts/manifest.ts";
-import type { Problem } from "../../artifacts/problem.ts";
 import type { ProblemSource } from "../../artifacts/run-config.ts";
 import { UserError } from "../../core/user-error.ts";
+import type { ProblemReader } from "../../stages/ports.ts";
 import { loadCard } from "./cards.ts";
 import { type ProblemFile, type ProblemFileSource, readProblems } from "./read-problems.ts";
 import { type Environment, resolveDatasetFile } from "./resolve-dataset-file.ts";
 
-export interface LoadProblemsOptions {
-  /** Where relative paths of the source count from [here]. */
+export interface ProblemReaderOptions {
+  /** Where relative paths of a source count from [here]. */
   directory?: string;
+  /** Where SCTIR_DATA and SCTIR_CACHE are looked for [the process's]. */
   environment?: Environment;
 }
 
-export interface LoadedProblems {
-  problems: Problem[]; // in file order; `take` and `sample` are not applied
-  dataset: Manifest["datasets"][number];
-  notes: string[];
+export type LoadedProblems = Awaited<ReturnType<ProblemReader["read"]>>;
+
+/** The reader of the load stage, over data files. */
+export function dataFileReader(options: ProblemReaderOptions = {}): ProblemReader {
+  return { read: (source) => loadProblems(source, options) };
 }
 
-/** Reads one entry of a config's `problems`: a card's set, or a file of the user's own under any label. */
-export async function loadProblems(source: ProblemSource, options: LoadProblemsOptions = {}): Promise<LoadedProblems> {
+/**
+ * Reads one entry of a config's `problems`: a card's set, or a file of the user's own under any label. `take` and
+ * `sample` are not applied. A known set's file with an unexpected number of rows or other bytes is worth a note.
+ */
+export async function loadProblems(source: ProblemSource, options: ProblemReaderOptions = {}): Promise<LoadedProblems> {
   const { directory = ".", environment } = options;
-  const { set, file, path } = source;
+  const { set, file, path, fields, where } = source;
   if (file !== undefined && path !== undefined) {
     throw new UserError(`The set ${set} has both path and file.`, {
       hint: "path: says where a known set's file is; file: names a file of your own. Keep one.",
     });
   }
   if (file !== undefined) {
-    const { fields, where } = source;
     const own = resolve(directory, file);
-    return loaded(own, await readProblems({ set, path: own, fields, where }));
+    return { file: own, ...(await readProblems({ set, path: own, fields, where })) };
   }
   const card = await loadCard(set);
   const found = await resolveDatasetFile(card, path === undefined ? path : resolve(directory, path), environment);
-  const contents = await readProblems(withCard(card, found.path, source));
-  return loaded(found.path, { ...contents, notes: [...contents.notes, ...surprises(card, found.path, contents)] });
+  const contents = await readAsCardSays(card, found.path, source);
+  return {
+    file: found.path,
+    ...contents,
+    notes: [...contents.notes, ...surprises(card, found.path, contents)],
+  };
+}
 
-  function loaded(from: string, { problems, sha256, rows, notes }: ProblemFile): LoadedProblems {
-    return { problems, dataset: { set, file: from, sha256, rows }, notes };
+async function readAsCardSays(card: DatasetCard, path: string, source: ProblemSource): Promise<ProblemFile> {
+  try {
+    return await readProblems(withCard(card, path, source));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const { message, hint, exitCode } = error;
+    throw new UserError(message, {
+      hint: `${hint ? `${hint}\n` : ""}The file is read as the card of ${card.name} says. A file of another form goes under a label of its own: {set: my-${card.name}, file: FILE, fields: {…}}.`,
+      exitCode,
+      cause: error,
+    });
   }
 }
 

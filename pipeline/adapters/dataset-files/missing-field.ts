@@ -1,6 +1,6 @@
+import { nearestName } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import { type DataRow, fieldPaths } from "./data-row.ts";
-import { nearestName } from "./nearest-name.ts";
 
 const namesAtMost = 12;
 

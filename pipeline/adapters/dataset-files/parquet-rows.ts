@@ -25,12 +25,7 @@ export const parquetFormat: DataFormat = {
       }
       for (const [at, row] of rows.entries()) {
         const place = `row ${rowStart + at + 1}`;
-        const values = withNumberTexts({ ...row }, schema, (field) => {
-          throw new UserError(`${path}, ${place}: the decimal in "${field}" is too large to be read exactly.`, {
-            hint: "Store that column as text.",
-          });
-        });
-        yield { place, values };
+        yield { place, values: withNumberTexts({ ...row }, schema) };
       }
       rowStart = rowEnd;
     }
@@ -54,34 +49,25 @@ function broken(path: string, fault: string, cause?: unknown): UserError {
   });
 }
 
-type InexactDecimal = (field: string) => never;
-
-function withNumberTexts(
-  values: Record<string, unknown>,
-  schema: SchemaNode,
-  inexact: InexactDecimal,
-): Record<string, unknown> {
+function withNumberTexts(values: Record<string, unknown>, schema: SchemaNode): Record<string, unknown> {
   const nodes = new Map(schema.children.map((child) => [child.element.name, child]));
   return Object.fromEntries(
-    Object.entries(values).map(([name, value]) => [name, withNumberText(value, nodes.get(name), inexact)]),
+    Object.entries(values).map(([name, value]) => [name, withNumberText(value, nodes.get(name))]),
   );
 }
 
-function withNumberText(value: unknown, node: SchemaNode | undefined, inexact: InexactDecimal): unknown {
+function withNumberText(value: unknown, node: SchemaNode | undefined): unknown {
   if (typeof value === "bigint") return new NumberText(String(value));
   if (!node) return value; // within a list or a map, where nothing is looked up
-  if (typeof value === "number") return new NumberText(numberText(value, node.element, inexact));
-  return isRecord(value) ? withNumberTexts(value, node, inexact) : value;
+  if (typeof value === "number") return numberText(value, node.element);
+  return isRecord(value) ? withNumberTexts(value, node) : value;
 }
 
-function numberText(
-  value: number,
-  { name, type, converted_type, scale = 0 }: SchemaNode["element"],
-  inexact: InexactDecimal,
-) {
+/** The number's text, or the bare number where that is not the one in the file. */
+function numberText(value: number, { type, converted_type, scale = 0 }: SchemaNode["element"]): NumberText | number {
   if (converted_type === "DECIMAL") {
     // The library makes a double of it, which is exact only up to 2^53 units of the last place.
-    return Math.abs(value) * 10 ** scale <= Number.MAX_SAFE_INTEGER ? value.toFixed(scale) : inexact(name);
+    return Math.abs(value) * 10 ** scale <= Number.MAX_SAFE_INTEGER ? new NumberText(value.toFixed(scale)) : value;
   }
-  return type === "INT32" || type === "INT64" ? String(value) : pythonFloatText(value);
+  return new NumberText(type === "INT32" || type === "INT64" ? String(value) : pythonFloatText(value));
 }
