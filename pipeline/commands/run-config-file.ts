@@ -40,11 +40,6 @@ function checkTogether(path: string, { engine, problems }: RunConfig): void {
         hint: "Keep one of them.",
       });
     }
-    if (source.file === undefined && source.fields !== undefined) {
-      throw new UserError(`${path}: problems.${index}: fields belong to a file of your own; a card has its own.`, {
-        hint: "Give file: instead of path:, or drop fields:.",
-      });
-    }
     if (source.file !== undefined && source.path !== undefined) {
       throw new UserError(`${path}: problems.${index}: path and file exclude each other.`, {
         hint: "path: is where a card's file is; file: is a file of your own.",

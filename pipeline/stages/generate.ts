@@ -9,7 +9,7 @@ import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
-import type { RunStore } from "./ports.ts";
+import type { Observe, RunStore } from "./ports.ts";
 import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 
 /** All candidates of one problem in one replicate: what is voted on together, and what a budget is for. */
@@ -61,18 +61,46 @@ export class CheckpointBuilder {
   }
 }
 
+/** A run's rules, and how much of `totalSeconds` earlier processes of the same run have spent. */
+type GenerateContext = ReasoningContext & { secondsSpent: number };
+
 /**
- * generate: every candidate of every problem, from where the checkpoint has it, `concurrency` at a time. There is no
- * barrier between turns, nor in `throughput` mode between problems; `exam` takes one problem at a time. Writes
- * candidates.jsonl, sorted, once all have ended.
+ * generate: every candidate of every problem, from where the checkpoint has it. Writes candidates.jsonl, sorted, once
+ * all have ended.
  */
 export async function runGenerate(
   store: RunStore,
   problems: readonly SelectedProblem[],
   checkpoint: Checkpoint,
   ports: ReasoningPorts,
-  context: ReasoningContext & { secondsSpent: number },
+  context: GenerateContext,
 ): Promise<GenerateResult> {
+  let turns = 0;
+  const observe: Observe = (event) => {
+    if (event.kind === "turn") turns += 1;
+    ports.observe(event);
+  };
+  const candidates = await generateCandidates(problems, checkpoint, { ...ports, observe }, context);
+  const { width, replicates } = context.config.sampling;
+  const complete = candidates.length === problems.length * replicates * width;
+  if (complete) {
+    checkAnythingWasEvaluated(candidates);
+    await store.replace(candidatesFile, candidates.sort(byKey));
+  }
+  return { complete, candidates: candidates.length, turns };
+}
+
+/**
+ * The finished candidates of all problems: all of them, unless `stopping` was set off. `concurrency` of them are under
+ * way at a time. There is no barrier between turns, nor in `throughput` mode between problems; `exam` takes one
+ * problem at a time.
+ */
+export async function generateCandidates(
+  problems: readonly SelectedProblem[],
+  checkpoint: Checkpoint,
+  ports: ReasoningPorts,
+  context: GenerateContext,
+): Promise<Candidate[]> {
   const { config, stopping } = context;
   const { width, replicates } = config.sampling;
   const groups = inOrder(problems, config.schedule.order).flatMap((problem) =>
@@ -80,7 +108,7 @@ export async function runGenerate(
       return { problem, replicate, finished: [], deadline: new AbortController() };
     }),
   );
-  const wanted = problems.length * replicates * width;
+  const wanted = groups.length * width;
   const already = [...checkpoint.values()].filter(({ trace }) => trace.ended).length;
   ports.observe({ kind: "started", problems: groups.length, candidates: wanted, finished: already });
 
@@ -96,13 +124,10 @@ export async function runGenerate(
     for (const group of groups) group.cancelTimer?.();
   }
   const candidates = groups.flatMap(({ finished }) => finished);
-  if (candidates.length < wanted) {
-    if (!stopping.aborted) throw new Error(`${wanted - candidates.length} candidates did not end`);
-    return { complete: false, candidates: candidates.length, turns: run.turns };
+  if (candidates.length < wanted && !stopping.aborted) {
+    throw new Error(`${wanted - candidates.length} candidates did not end`);
   }
-  checkAnythingWasEvaluated(candidates);
-  await store.replace(candidatesFile, candidates.sort(byKey));
-  return { complete: true, candidates: candidates.length, turns: run.turns };
+  return candidates;
 }
 
 /** The selected problems, whole. */
@@ -137,30 +162,21 @@ function inOrder(
 const failuresInARow = 24;
 
 class GenerateRun {
-  turns = 0;
   readonly #checkpoint: Checkpoint;
   readonly #ports: ReasoningPorts;
-  readonly #context: ReasoningContext & { secondsSpent: number };
+  readonly #context: GenerateContext;
   readonly #abortAll: () => void;
   #failedInARow = 0;
   #fault: unknown;
 
-  constructor(
-    checkpoint: Checkpoint,
-    ports: ReasoningPorts,
-    context: ReasoningContext & { secondsSpent: number },
-    abortAll: () => void,
-  ) {
+  constructor(checkpoint: Checkpoint, ports: ReasoningPorts, context: GenerateContext, abortAll: () => void) {
     this.#checkpoint = checkpoint;
     this.#context = context;
     this.#abortAll = abortAll;
     this.#ports = {
       ...ports,
       observe: (event) => {
-        if (event.kind === "turn") {
-          this.turns += 1;
-          this.#failedInARow = 0;
-        }
+        if (event.kind === "turn") this.#failedInARow = 0;
         ports.observe(event);
       },
     };

@@ -26,13 +26,13 @@ export async function runLoad(
         hint: "Give the second source a label of its own: set: my-label with file: and fields:.",
       });
     }
-    const { problems, file, sha256, rows, notes: sourceNotes } = await reader.read(source);
+    const { problems, dataset, notes: sourceNotes } = await reader.read(source);
     if (problems.length === 0) {
-      throw new UserError(`${file}: no problem in it for the set ${source.set}.`, {
+      throw new UserError(`${dataset.file}: no problem in it for the set ${source.set}.`, {
         hint: source.where ? "Does a row match where:?" : "Is it the right file?",
       });
     }
-    datasets.push({ set: source.set, file, sha256, rows });
+    datasets.push(dataset);
     notes.push(...sourceNotes);
     for (const problem of problems) all.push(problem);
   }

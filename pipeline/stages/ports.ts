@@ -121,10 +121,8 @@ export interface Journal {
 /** Reads the problems of a source: a card's file or one of the user's own. Faults are UserErrors with file and line. */
 export interface ProblemReader {
   read(source: ProblemSource): Promise<{
-    problems: Problem[];
-    file: string;
-    sha256: string;
-    rows: number; // in the file
+    problems: Problem[]; // in file order
+    dataset: Manifest["datasets"][number];
     notes: string[]; // what a user should know: an unknown checksum, an unexpected count
   }>;
 }

@@ -1,0 +1,44 @@
+import type { CommandModule } from "yargs";
+
+interface IndexedCommand {
+  name: string;
+  usage: string;
+  describe: string;
+  load: () => Promise<CommandModule>;
+}
+
+/** Every command's name and purpose, without loading it. */
+export const commandIndex: readonly IndexedCommand[] = [
+  indexed(
+    "run <config>",
+    "all stages, going on where an earlier run of the same config stopped",
+    () => import("../commands/run.ts"),
+  ),
+  indexed("load <directory>", "stage 1: read the problems into problems.jsonl", () => import("../commands/load.ts")),
+  indexed("filter <directory>", "stage 2: keep problems with integer answers", () => import("../commands/filter.ts")),
+  indexed(
+    "generate <directory>",
+    "stage 3: reason and execute, every candidate of every problem",
+    () => import("../commands/generate.ts"),
+  ),
+  indexed("vote <directory>", "stage 4: elect an answer per problem", () => import("../commands/vote.ts")),
+  indexed("score <directory>", "stage 5: compare with the gold answers", () => import("../commands/score.ts")),
+  indexed("solve <problem> <config>", "one problem, its trace shown as it grows", () => import("../commands/solve.ts")),
+  indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
+  indexed("datasets", "the known validation sets, and fetching them", () => import("../commands/datasets.ts")),
+  indexed(
+    "serve-replay <recordings..>",
+    "recorded traces behind vLLM's HTTP protocol",
+    () => import("../commands/serve-replay.ts"),
+  ),
+  indexed(
+    "doctor [config]",
+    "check everything a run needs, and how to mend what is missing",
+    () => import("../commands/doctor.ts"),
+  ),
+];
+
+function indexed(usage: string, describe: string, load: () => Promise<{ command: unknown }>): IndexedCommand {
+  const [name = usage] = usage.split(" ");
+  return { name, usage, describe, load: async () => (await load()).command as CommandModule };
+}

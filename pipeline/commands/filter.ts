@@ -1,0 +1,1 @@
+export { filterCommand as command } from "./stage-command.ts";

@@ -1,0 +1,1 @@
+export { generateCommand as command } from "./stage-command.ts";

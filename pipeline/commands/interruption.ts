@@ -1,0 +1,38 @@
+import { exitCodes, UserError } from "../core/user-error.ts";
+import { printNote } from "./output.ts";
+
+/**
+ * Ctrl-C, and the end of the terminal: once, work that has begun is finished and no more is started; twice, the
+ * process ends at once. Finished turns are in the journal either way.
+ */
+export class Interruption {
+  readonly #controller = new AbortController();
+  readonly #handle: (signal: NodeJS.Signals) => void;
+
+  constructor() {
+    this.#handle = (signal) => {
+      if (this.#controller.signal.aborted) process.exit(exitCodes.interrupted);
+      this.#controller.abort();
+      printNote(`\n${signal}: finishing the turns in flight. Once more to stop at once.`);
+    };
+    for (const signal of signals) process.on(signal, this.#handle);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of signals) process.off(signal, this.#handle);
+  }
+}
+
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** The end of a run that was interrupted: how to go on. */
+export function interrupted(resume: string): UserError {
+  return new UserError("Interrupted.", {
+    hint: `What is finished is kept. Go on with: ${resume}`,
+    exitCode: exitCodes.interrupted,
+  });
+}

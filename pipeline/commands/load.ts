@@ -1,0 +1,1 @@
+export { loadCommand as command } from "./stage-command.ts";

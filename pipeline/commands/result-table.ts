@@ -1,0 +1,76 @@
+import type { Estimate, SetSummary, Summary } from "../artifacts/summary.ts";
+import { table } from "./output.ts";
+
+/** A run's result for people: accuracies with their intervals, then where the rest went. */
+export function resultTable(summary: Summary): string {
+  const names = Object.keys(summary.sets);
+  const rows: [string, SetSummary][] = names.map((name) => [name, summary.sets[name] as SetSummary]);
+  if (rows.length > 1) rows.push(["all", summary.all]);
+  return [accuracies(rows), "", losses(rows), "", legend(summary.all), ...warnings(summary)].join("\n");
+}
+
+function accuracies(rows: [string, SetSummary][]): string {
+  const width = Math.max(...rows.map(([, set]) => set.width));
+  const heading = ["set", "problems", `maj@${width}`, "95 % population", "95 % sampling", "single", `pass@${width}`];
+  return table([
+    heading,
+    ...rows.map(([name, set]) => [
+      name,
+      set.replicates === 1 ? `${set.problems}` : `${set.problems} × ${set.replicates}`,
+      percent(set.accuracy.estimate),
+      interval(set.accuracy, "population"),
+      interval(set.accuracy, "sampling"),
+      percent(set.candidateAccuracy.estimate),
+      percent(set.passAt[String(set.width)]?.estimate),
+    ]),
+  ]);
+}
+
+/** Where candidates ended, and the executions behind them: every zero has a cause. */
+function losses(rows: [string, SetSummary][]): string {
+  return rows.map(([name, set]) => account(name, set)).join("\n");
+}
+
+function account(name: string, set: SetSummary): string {
+  const executions = Object.values(set.executions).reduce((sum, count) => sum + count, 0);
+  const lines = [
+    `candidates: ${listed(set.ledger)}`,
+    ...(executions === 0 ? [] : [`executions: ${listed(set.executions)}`]),
+    ...(set.truncatedTurns === 0 ? [] : [`turns cut off by maxTokens: ${set.truncatedTurns}`]),
+    `problems without a right vote: ${listed(set.unsolved) || "none"}`,
+    ...(set.lostCandidates === 0
+      ? []
+      : [
+          `lost to engine or sandbox, not the model's: ${set.lostCandidates} candidates; accuracy is ${percent(set.bounds.low)} had all been wrong, ${percent(set.bounds.high)} had all been right`,
+        ]),
+  ];
+  return lines.map((line, index) => `${index === 0 ? `${name}: ` : "  "}${line}`).join("\n");
+}
+
+function legend({ width }: SetSummary): string {
+  return (
+    `maj@${width}: the vote's accuracy; single: one candidate's; pass@${width}: at least one is right. ` +
+    "population: other problems of this kind; sampling: other seeds."
+  );
+}
+
+function warnings({ warnings }: Summary): string[] {
+  return warnings.length === 0 ? [] : ["", ...warnings.map((warning) => `warning: ${warning}`)];
+}
+
+function interval({ intervals }: Estimate, kind: "population" | "sampling"): string {
+  const found = intervals.find((candidate) => candidate.kind === kind);
+  return found ? `${(100 * found.low).toFixed(1)} – ${(100 * found.high).toFixed(1)}` : "–";
+}
+
+function percent(share: number | undefined): string {
+  return share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
+}
+
+function listed(counts: Record<string, number | undefined>): string {
+  return Object.entries(counts)
+    .filter(([, count]) => (count ?? 0) > 0)
+    .toSorted(([, a], [, b]) => (b ?? 0) - (a ?? 0))
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
+}

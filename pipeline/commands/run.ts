@@ -1,0 +1,84 @@
+import type { CommandModule } from "yargs";
+import { readSummary } from "../adapters/run-directory/run-directory.ts";
+import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts";
+import { UserError } from "../core/user-error.ts";
+import { Interruption, interrupted } from "./interruption.ts";
+import { printJson, printLine, printNote } from "./output.ts";
+import { resultTable } from "./result-table.ts";
+import { loadRunConfig } from "./run-config-file.ts";
+import { defaultRunDirectory, RunSession } from "./run-session.ts";
+import { filterStage, generateStage, hasCandidates, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
+
+interface RunArguments {
+  config: string;
+  out?: string;
+  set: string[];
+  json: boolean;
+  unsafePython: boolean;
+}
+
+export const command: CommandModule<unknown, RunArguments> = {
+  command: "run <config>",
+  describe: "all stages, going on where an earlier run of the same config stopped",
+  builder: (args) =>
+    args
+      .positional("config", { type: "string", demandOption: true, describe: "the run's config, YAML or JSON" })
+      .option("out", { type: "string", describe: "the run directory [results/<name of the config>]" })
+      .option("set", { type: "string", array: true, nargs: 1, default: [], describe: "change a key: sampling.width=8" })
+      .option("json", { type: "boolean", default: false, describe: "print summary.json instead of a table" })
+      .option("unsafe-python", {
+        type: "boolean",
+        default: false,
+        describe: "run model-written Python even where it cannot be isolated",
+      })
+      .example("$0 run configs/quickstart.yaml", "evaluate the sample set on recorded traces")
+      .example("$0 run my.yaml --out results/step-900 --set engine.model=step-900", "one config, many checkpoints")
+      .example("$0 run my.yaml", "again, after a crash or Ctrl-C: only what is missing is done") as never,
+  handler: async ({ config, out, set, json, unsafePython }) => {
+    const loaded = await loadRunConfig(config, set);
+    const directory = out ?? defaultRunDirectory(config);
+    const resume = ["sctir run", config, "--out", directory, ...set.map((pair) => `--set ${pair}`)].join(" ");
+    const session = await RunSession.open(directory, loaded);
+    try {
+      if (session.manifest.state === "complete") printNote(`${directory} is complete: nothing to do.`);
+      else await allStages(session, resume, unsafePython);
+    } catch (error) {
+      if (session.manifest.state === "running") await session.update({ state: "interrupted" }).catch(() => {});
+      throw error;
+    } finally {
+      await session.close();
+    }
+    const summary = await readSummary(directory);
+    if (!summary)
+      throw new UserError(`${directory} is complete but has no summary.json.`, { hint: `sctir score ${directory}` });
+    if (json) return printJson(summary);
+    printLine();
+    printLine(resultTable(summary));
+    printLine();
+    printLine(`Artifacts: ${directory}`);
+  },
+};
+
+async function allStages(session: RunSession, resume: string, allowUnsafe: boolean): Promise<void> {
+  const { stages } = session.manifest;
+  if (!stages.load) await loadStage(session);
+  if (!stages.filter) await filterStage(session);
+  if (!(await hasCandidates(session))) {
+    using interruption = new Interruption();
+    const progress = showProgress();
+    try {
+      const complete = await generateStage(session, {
+        stopping: interruption.signal,
+        observe: progress.observe,
+        allowUnsafe,
+      });
+      progress.stop();
+      if (!complete) throw interrupted(resume);
+    } finally {
+      progress.stop();
+    }
+  }
+  await voteStage(session);
+  await scoreStage(session);
+  await session.update({ state: "complete" });
+}

@@ -1,0 +1,1 @@
+export { scoreCommand as command } from "./stage-command.ts";

@@ -1,0 +1,104 @@
+import { readFileSync } from "node:fs";
+import type { CommandModule } from "yargs";
+import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
+import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { Turn } from "../artifacts/turn.ts";
+import type { Vote } from "../artifacts/vote.ts";
+import { reasoningRules } from "../core/strategy.ts";
+import { UserError } from "../core/user-error.ts";
+import { vote } from "../core/vote.ts";
+import { generateCandidates } from "../stages/generate.ts";
+import type { GenerateEvent } from "../stages/ports.ts";
+import { openConfiguredEngine } from "./configured-engine.ts";
+import { Interruption } from "./interruption.ts";
+import { printJson, printLine, printNote, table } from "./output.ts";
+import { loadRunConfig } from "./run-config-file.ts";
+import { wallClock } from "./stage-runs.ts";
+
+interface SolveArguments {
+  problem: string;
+  config: string;
+  set: string[];
+  json: boolean;
+  unsafePython: boolean;
+}
+
+export const command: CommandModule<unknown, SolveArguments> = {
+  command: "solve <problem> <config>",
+  describe: "one problem, its trace shown as it grows, then the vote",
+  builder: (args) =>
+    args
+      .positional("problem", { type: "string", demandOption: true, describe: "the statement, or - for standard input" })
+      .positional("config", { type: "string", demandOption: true, describe: "a config: engine, profile, sampling" })
+      .option("set", { type: "string", array: true, nargs: 1, default: [], describe: "change a key: sampling.width=8" })
+      .option("json", { type: "boolean", default: false, describe: "print turns, candidates and vote as JSON" })
+      .option("unsafe-python", { type: "boolean", default: false, describe: "run Python without isolation" })
+      .example("$0 solve 'What is $6 \\cdot 7$?' my.yaml --set sampling.width=4", "four candidates")
+      .example("$0 solve - my.yaml < problem.txt", "the statement from a file") as never,
+  handler: async ({ problem, config: path, set, json, unsafePython }) => {
+    const statement = (problem === "-" ? readFileSync(0, "utf8") : problem).trim();
+    if (statement === "")
+      throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
+    const { config, profile } = await loadRunConfig(path, set);
+    const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
+    const engine = await openConfiguredEngine(config.engine, profile);
+    const sandbox = await openPythonSandbox({ allowUnsafe: unsafePython });
+    using interruption = new Interruption();
+    const turns: Turn[] = [];
+    try {
+      const description = await engine.connect();
+      printNote(
+        `${description.model}, profile ${profile.name}, width ${config.sampling.width}, depth ${config.sampling.depth}`,
+      );
+      const candidates = await generateCandidates(
+        [selected satisfies SelectedProblem],
+        new Map(),
+        {
+          engine,
+          sandbox,
+          journal: { append: async (row) => void turns.push(row), close: async () => {} },
+          clock: wallClock,
+          observe: json ? () => {} : showTrace,
+        },
+        {
+          config: {
+            ...config,
+            answer: config.answer ?? profile.policy,
+            sampling: { ...config.sampling, replicates: 1 },
+          },
+          rules: reasoningRules(profile, config),
+          beganAt: Date.now(),
+          stopping: interruption.signal,
+          secondsSpent: 0,
+        },
+      );
+      const elected = vote(candidates, config.vote);
+      if (json) printJson({ answer: elected.answer, tally: elected.tally, candidates, turns });
+      else printVote(elected, candidates);
+    } finally {
+      await Promise.allSettled([engine.close(), sandbox.close()]);
+    }
+  },
+};
+
+/** Each turn as it finishes, with what its block printed. */
+function showTrace(event: GenerateEvent): void {
+  if (event.kind === "turn") {
+    const { candidate, turn, text, execution, finish } = event.row;
+    printLine(`── candidate ${candidate}, turn ${turn} ${"─".repeat(40)}`);
+    printLine(text.trimEnd());
+    if (execution)
+      printLine(`${execution.output}\n\`\`\`  (${execution.outcome}, ${Math.round(execution.milliseconds)} ms)`);
+    if (finish === "length") printLine("(cut off by maxTokens)");
+  } else if (event.kind === "candidate-finished") {
+    const { candidate, outcome, answer, rawAnswer } = event.candidate;
+    const said = answer ?? (rawAnswer === undefined ? "" : `${rawAnswer} (no ballot)`);
+    printLine(`── candidate ${candidate}: ${outcome} ${event.reason ?? said}\n`);
+  }
+}
+
+function printVote({ answer, tally }: Pick<Vote, "answer" | "tally">, candidates: readonly Candidate[]): void {
+  if (tally.length > 0) printLine(table([["answer", "votes"], ...tally.map((row) => [row.answer, String(row.count)])]));
+  printLine(answer === null ? `No answer from ${candidates.length} candidates.` : `Answer: ${answer}`);
+}

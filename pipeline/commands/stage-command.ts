@@ -1,0 +1,120 @@
+import type { Argv, CommandModule } from "yargs";
+import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
+import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
+import { runConfigSchema } from "../artifacts/run-config.ts";
+import { UserError } from "../core/user-error.ts";
+import { Interruption, interrupted } from "./interruption.ts";
+import { printJson, printLine, printNote } from "./output.ts";
+import { resultTable } from "./result-table.ts";
+import { type LoadedConfig, loadProfile, loadRunConfig } from "./run-config-file.ts";
+import { RunSession } from "./run-session.ts";
+import { filterStage, generateStage, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
+
+interface StageArguments {
+  directory: string;
+  config?: string;
+  set: string[];
+  json: boolean;
+  unsafePython: boolean;
+}
+
+/** A stage as a command: `sctir <stage> DIR`. */
+function stageCommand(
+  name: string,
+  describe: string,
+  needsConfig: boolean,
+  run: (session: RunSession, options: StageArguments) => Promise<unknown>,
+): CommandModule<unknown, StageArguments> {
+  return {
+    command: `${name} <directory>`,
+    describe,
+    builder: (args: Argv<unknown>) =>
+      args
+        .positional("directory", { type: "string", demandOption: true, describe: "the run directory" })
+        .option("config", { type: "string", describe: "the config, where the directory has no manifest.json" })
+        .option("set", { type: "string", array: true, nargs: 1, default: [], describe: "change a key of that config" })
+        .option("json", { type: "boolean", default: false, describe: "print the stage's figures as JSON" })
+        .option("unsafe-python", { type: "boolean", default: false, hidden: name !== "generate" })
+        .example(`$0 ${name} results/my-run`, describe) as never,
+    handler: async (options) => {
+      const loaded = await configOf(options, needsConfig ? name : undefined);
+      const session = await RunSession.openStage(options.directory, loaded);
+      try {
+        const printed = await run(session, options);
+        if (options.json) printJson(printed ?? session.manifest.stages[name] ?? {});
+      } finally {
+        await session.close();
+      }
+    },
+  };
+}
+
+/** The manifest's config; else the one given; else, for stages that need no engine, the defaults. */
+async function configOf(
+  { directory, config, set }: StageArguments,
+  needing: string | undefined,
+): Promise<LoadedConfig> {
+  const manifest = await (await openRunDirectory(directory)).readManifest();
+  if (manifest) {
+    if (config === undefined && set.length === 0) return { config: manifest.config, profile: manifest.profile };
+    throw new UserError(`${directory} has a manifest.json, whose config holds for all its stages.`, {
+      hint: "Leave out --config and --set, or begin a run with another config in a new directory.",
+    });
+  }
+  if (config !== undefined) return loadRunConfig(config, set);
+  if (needing !== undefined) {
+    throw new UserError(`${directory} has no manifest.json, so ${needing} does not know what to do.`, {
+      hint: `sctir ${needing} ${directory} --config CONFIG`,
+    });
+  }
+  return { config: defaults(), profile: await loadProfile("tir") };
+}
+
+/** The defaults for hand-written artifacts. No problem is loaded and no engine asked: those parts are never read. */
+function defaults(): RunConfig {
+  const config = runConfigSchema.parse({
+    problems: [{ set: "by-hand" }],
+    profile: "tir",
+    engine: { kind: "vllm", baseUrl: "http://127.0.0.1:8000/v1", model: "by-hand" },
+  });
+  return { ...config, answer: { policy: "integer" } };
+}
+
+export const loadCommand = stageCommand("load", "read the problems into problems.jsonl", true, loadStage);
+
+export const filterCommand = stageCommand("filter", "keep problems with integer answers", false, filterStage);
+
+export const generateCommand = stageCommand(
+  "generate",
+  "reason and execute: every candidate of every problem",
+  true,
+  async (session, { directory, unsafePython }) => {
+    using interruption = new Interruption();
+    const progress = showProgress();
+    try {
+      const { observe } = progress;
+      const complete = await generateStage(session, {
+        stopping: interruption.signal,
+        observe,
+        allowUnsafe: unsafePython,
+      });
+      progress.stop();
+      if (!complete) throw interrupted(`sctir generate ${directory}`);
+    } finally {
+      progress.stop();
+    }
+  },
+);
+
+export const voteCommand = stageCommand("vote", "elect an answer per problem", false, async (session) => {
+  await voteStage(session);
+  printNote(`vote: ${session.manifest.stages.vote?.votes} votes`);
+});
+
+export const scoreCommand = stageCommand("score", "compare with the gold answers", false, async (session, { json }) => {
+  const summary = await scoreStage(session);
+  if (json) return summary;
+  printLine(resultTable(summary));
+  return undefined;
+});

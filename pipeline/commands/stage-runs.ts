@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
+import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
+import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
+import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import type { Summary } from "../artifacts/summary.ts";
+import { reasoningRules } from "../core/strategy.ts";
+import { runFilter } from "../stages/filter.ts";
+import { CheckpointBuilder, readSelected, runGenerate } from "../stages/generate.ts";
+import { runLoad } from "../stages/load.ts";
+import type { Clock, Engine, Observe, ProblemReader, PythonSandbox } from "../stages/ports.ts";
+import { runScore } from "../stages/score.ts";
+import { runVote } from "../stages/vote.ts";
+import { openConfiguredEngine } from "./configured-engine.ts";
+import { printNote } from "./output.ts";
+import type { RunSession } from "./run-session.ts";
+
+/** One stage each, on the session's directory, with its figures recorded in the manifest. */
+
+const reader: ProblemReader = { read: loadProblems };
+
+export async function loadStage(session: RunSession): Promise<void> {
+  const startedAt = performance.now();
+  const { datasets, problems, notes } = await runLoad(session.store, session.manifest.config.problems, reader);
+  for (const note of notes) printNote(`note: ${note}`);
+  await session.update({ datasets });
+  await session.recordStage("load", { problems, seconds: secondsSince(startedAt) });
+  printNote(`load: ${problems} problems from ${datasets.length} ${datasets.length === 1 ? "file" : "files"}`);
+}
+
+export async function filterStage(session: RunSession): Promise<void> {
+  const startedAt = performance.now();
+  const { filter, problems: sources } = session.manifest.config;
+  const { selected, rejected, flags } = await runFilter(session.store, { rule: filter.answers, sources });
+  await session.recordStage("filter", { selected, rejected, seconds: secondsSince(startedAt) });
+  const flagged = Array.from(flags, ([flag, count]) => `, ${count} ${flag}`).join("");
+  printNote(`filter: ${selected} kept, ${rejected} left out (rejected.jsonl says why)${flagged}`);
+}
+
+export interface GenerateStageOptions {
+  stopping: AbortSignal;
+  observe: Observe;
+  /** Python without isolation, where none is to be had. */
+  allowUnsafe: boolean;
+}
+
+/** Returns whether every candidate has ended; false after an interruption. */
+export async function generateStage(session: RunSession, options: GenerateStageOptions): Promise<boolean> {
+  const { manifest, store } = session;
+  const { config, profile } = manifest;
+  const answer = config.answer ?? profile.policy;
+  const rules = reasoningRules(profile, config);
+  const problems = await readSelected(store);
+  const engine = await openConfiguredEngine(config.engine, profile);
+  let sandbox: PythonSandbox | undefined;
+  try {
+    await session.update({ engine: await engine.connect() });
+    sandbox = config.strategy === "cot" ? noSandbox : await openPythonSandbox({ allowUnsafe: options.allowUnsafe });
+    if (config.strategy !== "cot") {
+      const description = await sandbox.describe();
+      await session.update({ sandbox: description });
+      printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
+    }
+    const builder = new CheckpointBuilder(problems, rules);
+    const journal = await openTurnJournal(
+      join(store.directory, turnsFile.name),
+      (row) => builder.add(row),
+      (bytes) =>
+        printNote(`note: turns.jsonl ended in half a line of ${bytes} bytes, cut off; that turn is made again`),
+    );
+    if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
+    const spentBefore = manifest.stages.generate?.seconds ?? 0;
+    const startedAt = performance.now();
+    const record = (complete: boolean, turns: number, candidates: number) =>
+      session.recordStage("generate", {
+        candidates,
+        turns: builder.turns + turns,
+        complete: complete ? 1 : 0,
+        seconds: round(spentBefore + (performance.now() - startedAt) / 1000),
+      });
+    try {
+      const result = await runGenerate(
+        store,
+        problems,
+        builder.checkpoint,
+        { engine, sandbox, journal, clock: wallClock, observe: options.observe },
+        {
+          config: { ...config, answer },
+          rules,
+          beganAt: session.beganAt,
+          stopping: options.stopping,
+          secondsSpent: spentBefore,
+        },
+      );
+      await record(result.complete, result.turns, result.candidates);
+      return result.complete;
+    } finally {
+      await journal.close();
+    }
+  } finally {
+    await closeAll(engine, sandbox);
+  }
+}
+
+export async function voteStage(session: RunSession): Promise<void> {
+  const startedAt = performance.now();
+  const { votes } = await runVote(session.store, session.manifest.config.vote);
+  await session.recordStage("vote", { votes, seconds: secondsSince(startedAt) });
+}
+
+export async function scoreStage(session: RunSession): Promise<Summary> {
+  const startedAt = performance.now();
+  const { config, profile, runId } = session.manifest;
+  const policy = config.answer ?? profile.policy;
+  const summary = await runScore(session.store, { policy, vote: config.vote, runId });
+  await session.recordStage("score", { problems: summary.all.problems, seconds: secondsSince(startedAt) });
+  return summary;
+}
+
+export async function hasCandidates(session: RunSession): Promise<boolean> {
+  return session.manifest.stages.generate?.complete === 1 && (await session.store.has(candidatesFile));
+}
+
+async function closeAll(engine: Engine, sandbox: PythonSandbox | undefined): Promise<void> {
+  await Promise.allSettled([engine.close(), sandbox?.close()]);
+}
+
+/** `cot` runs no code. */
+const noSandbox: PythonSandbox = {
+  describe: () => Promise.reject(new Error("no Python is needed")),
+  execute: () => Promise.reject(new Error("no Python is needed")),
+  close: () => Promise.resolve(),
+};
+
+export const wallClock: Clock = {
+  now: () => Date.now(),
+  after(milliseconds, callback) {
+    // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once.
+    const timer = setTimeout(callback, Math.min(milliseconds, 2 ** 31 - 1));
+    return () => clearTimeout(timer);
+  },
+};
+
+function secondsSince(startedAt: number): number {
+  return round((performance.now() - startedAt) / 1000);
+}
+
+const round = (seconds: number) => Math.round(seconds * 1000) / 1000;

@@ -1,0 +1,145 @@
+import { join } from "node:path";
+import type { CommandModule } from "yargs";
+import { readLines } from "../adapters/run-directory/jsonl-lines.ts";
+import { parseRow } from "../adapters/run-directory/jsonl-rows.ts";
+import { openRunDirectory, readSummary } from "../adapters/run-directory/run-directory.ts";
+import { runHolder } from "../adapters/run-directory/run-lock.ts";
+import { duration } from "../adapters/terminal-progress/run-figures.ts";
+import { turnsFile } from "../artifacts/artifact-file.ts";
+import type { Manifest } from "../artifacts/manifest.ts";
+import { expectedAnswer } from "../core/answer-policy.ts";
+import { reasoningRules } from "../core/strategy.ts";
+import { UserError } from "../core/user-error.ts";
+import { vote } from "../core/vote.ts";
+import { toCandidate } from "../stages/candidate-progress.ts";
+import { CheckpointBuilder, readSelected } from "../stages/generate.ts";
+import type { RunStore } from "../stages/ports.ts";
+import { printJson, printLine } from "./output.ts";
+import { resultTable } from "./result-table.ts";
+
+interface StatusArguments {
+  directory: string;
+  json: boolean;
+}
+
+export const command: CommandModule<unknown, StatusArguments> = {
+  command: "status <directory>",
+  describe: "where a run stands, also while it goes on",
+  builder: (args) =>
+    args
+      .positional("directory", { type: "string", demandOption: true, describe: "the run directory" })
+      .option("json", { type: "boolean", default: false, describe: "print JSON" })
+      .example("$0 status results/quickstart", "state, figures and result so far") as never,
+  handler: async ({ directory, json }) => {
+    const store = await openRunDirectory(directory);
+    const manifest = await store.readManifest();
+    if (!manifest) {
+      throw new UserError(`${directory} has no manifest.json, so nothing is known of its run.`, {
+        hint: "`sctir run CONFIG --out DIR` writes one.",
+      });
+    }
+    const status = await statusOf(store, manifest);
+    if (json) return printJson(status);
+    printLine(describeStatus(status));
+    const summary = await readSummary(directory);
+    if (summary) printLine(`\n${resultTable(summary)}`);
+  },
+};
+
+interface Status {
+  runId: string;
+  state: "running" | "complete" | "interrupted";
+  holder: { pid: number; host: string; since: string } | null;
+  createdAt: string;
+  model: string;
+  profile: string;
+  problems: { wanted: number; done: number; correct: number };
+  candidates: { wanted: number; done: number; begun: number };
+  turns: number;
+  tokens: number;
+  secondsSoFar: number;
+  lastTurnAt: string | null;
+}
+
+async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
+  const { config, profile, createdAt } = manifest;
+  const holder = (await runHolder(store.directory)) ?? null;
+  // A process that was killed could not say so: without a living holder nothing is running.
+  const state = manifest.state === "running" && holder === null ? "interrupted" : manifest.state;
+  const figures = manifest.stages.filter ? await progressOf(store, manifest) : nothingYet;
+  const { lastTurnMilliseconds, ...counts } = figures;
+  const lastTurnAt =
+    lastTurnMilliseconds === null ? null : new Date(Date.parse(createdAt) + lastTurnMilliseconds).toISOString();
+  return {
+    runId: manifest.runId,
+    state,
+    holder,
+    createdAt,
+    model: config.engine.model,
+    profile: profile.name,
+    ...counts,
+    secondsSoFar: manifest.stages.generate?.seconds ?? (lastTurnMilliseconds ?? 0) / 1000,
+    lastTurnAt,
+  };
+}
+
+const nothingYet = {
+  problems: { wanted: 0, done: 0, correct: 0 },
+  candidates: { wanted: 0, done: 0, begun: 0 },
+  turns: 0,
+  tokens: 0,
+  lastTurnMilliseconds: null as number | null,
+};
+
+/** The journal's account of a run. A half-written last line is a turn that is being written right now. */
+async function progressOf(store: RunStore, { config, profile }: Manifest): Promise<typeof nothingYet> {
+  const selected = await readSelected(store);
+  const policy = config.answer ?? profile.policy;
+  const { width, replicates } = config.sampling;
+  const builder = new CheckpointBuilder(selected, reasoningRules(profile, config));
+  let lastTurnMilliseconds: number | null = null;
+  if (await store.has(turnsFile)) {
+    const path = join(store.directory, turnsFile.name);
+    for await (const line of readLines(path)) {
+      if (!line.complete) break;
+      const row = parseRow(path, line, turnsFile);
+      builder.add(row);
+      const endedAt = row.startedAt + row.milliseconds + (row.execution?.milliseconds ?? 0);
+      lastTurnMilliseconds = Math.max(lastTurnMilliseconds ?? 0, endedAt);
+    }
+  }
+  const all = [...builder.checkpoint.values()];
+  const ended = all.filter(({ trace }) => trace.ended);
+  const groups = Map.groupBy(ended, ({ key }) => `${key.problemId}:${key.replicate}`);
+  const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
+  const complete = [...groups.values()].filter((group) => group.length === width);
+  const correct = complete.filter((group) => {
+    const { answer } = vote(
+      group.map((progress) => toCandidate(progress, policy)),
+      config.vote,
+    );
+    return answer === expected.get(group[0]?.key.problemId ?? "");
+  });
+  return {
+    problems: { wanted: selected.length * replicates, done: complete.length, correct: correct.length },
+    candidates: { wanted: selected.length * replicates * width, done: ended.length, begun: all.length },
+    turns: builder.turns,
+    tokens: all.reduce((sum, { tokens }) => sum + tokens.completion, 0),
+    lastTurnMilliseconds,
+  };
+}
+
+function describeStatus(status: Status): string {
+  const { holder, problems, candidates } = status;
+  const by = holder ? ` by process ${holder.pid} on ${holder.host} since ${holder.since}` : "";
+  const accuracy =
+    problems.done === 0 ? "" : `, ${((100 * problems.correct) / problems.done).toFixed(1)} % right so far`;
+  return [
+    `${status.runId}: ${status.state}${by}`,
+    `model ${status.model}, profile ${status.profile}, begun ${status.createdAt}`,
+    `problems: ${problems.done} of ${problems.wanted} done${accuracy}`,
+    `candidates: ${candidates.done} of ${candidates.wanted} done, ${candidates.begun - candidates.done} under way`,
+    `turns: ${status.turns}, ${status.tokens} tokens generated, ${duration(status.secondsSoFar)}`,
+    ...(status.lastTurnAt === null ? [] : [`last turn finished at ${status.lastTurnAt}`]),
+  ].join("\n");
+}

@@ -1,0 +1,1 @@
+export { voteCommand as command } from "./stage-command.ts";
