@@ -1,0 +1,176 @@
+import { lstatSync, readlinkSync } from "node:fs";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import type { Isolation } from "../../artifacts/manifest.ts";
+import { scriptPath } from "../../core/traceback.ts";
+import { exitCodes, UserError } from "../../core/user-error.ts";
+import type { Interpreter } from "./interpreter.ts";
+
+/** How to start a worker, and what to remove when it has ended. */
+export interface Launch {
+  file: string;
+  arguments: string[];
+  /** Nothing of our own environment: it may hold keys. */
+  environment: Record<string, string>;
+  cleanUp(): Promise<void>;
+}
+
+/** A way to keep programs from the rest of the machine. */
+export interface Confinement {
+  isolation: Isolation;
+  /** Workers are numbered from 0. */
+  launch(worker: number): Promise<Launch>;
+}
+
+const workerDirectory = fileURLToPath(new URL("./worker", import.meta.url));
+const scriptDirectory = dirname(scriptPath);
+const scratchBytes = 128 * 2 ** 20;
+const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+const systemFiles = ["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"];
+
+/**
+ * The best confinement that works here, or the one asked for.
+ *
+ * Throws a UserError (exit code 3) where that one does not work; where none does, unless `allowUnsafe` is given.
+ */
+export async function findConfinement(
+  interpreter: Interpreter,
+  { isolation, allowUnsafe }: { isolation: "auto" | "bubblewrap" | "limits"; allowUnsafe: boolean },
+): Promise<Confinement> {
+  if (isolation !== "limits") {
+    const bubblewrap = await findBubblewrap(interpreter);
+    if (bubblewrap) return bubblewrap;
+    if (isolation === "bubblewrap") {
+      throw new UserError("bubblewrap does not work here.", {
+        hint: "Install it (apt-get install bubblewrap) and try `bwrap --ro-bind / / true`, or choose other isolation.",
+        exitCode: exitCodes.unavailable,
+      });
+    }
+  }
+  if (await kernelConfines(interpreter)) return withoutNamespace("limits", interpreter);
+  if (allowUnsafe) return withoutNamespace("none", interpreter);
+  throw new UserError("Nothing here keeps model-written Python from your files and network.", {
+    hint: "Install bubblewrap, or use a kernel with Landlock (5.13 or newer). --unsafe-python runs it all the same.",
+    exitCode: exitCodes.unavailable,
+  });
+}
+
+// ---- bubblewrap
+
+/** The first that works of: a scratch directory of bounded size, and one without bound (bubblewrap before 0.5). */
+async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | undefined> {
+  for (const bounded of [true, false]) {
+    const prefix = bubblewrapArguments(interpreter, bounded);
+    const command = [...prefix, interpreter.executable, "-I", "-c", "pass"];
+    const trial = await execa("bwrap", command, { reject: false, timeout: 30_000, stdin: "ignore" });
+    if (trial.exitCode !== 0) continue;
+    return {
+      isolation: "bubblewrap",
+      launch: async (worker) => ({
+        file: "bwrap",
+        arguments: [
+          ...[...prefix, interpreter.executable, "/run/sctir/worker.py"],
+          ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(worker)],
+        ],
+        environment: { PATH: process.env.PATH ?? "/usr/bin:/bin" }, // for bwrap itself, which clears it
+        cleanUp: async () => {},
+      }),
+    };
+  }
+  return undefined;
+}
+
+/**
+ * A root directory of nothing but the interpreter, read-only; one directory to write; no network, no other process.
+ *
+ * The worker is the first process in there: no program can signal it, and when it ends all others do.
+ */
+function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): string[] {
+  const isRoot = process.geteuid?.() === 0;
+  const tmpfs = (path: string) => [...(bounded ? ["--size", String(scratchBytes)] : []), "--tmpfs", path];
+  return [
+    ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
+    // Root needs no user namespace (some machines refuse one). It keeps what it takes to become somebody else in a
+    // program's process, to end that process, and to remove its files.
+    ...(isRoot
+      ? [
+          ...["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"],
+          ...["--cap-add", "CAP_KILL", "--cap-add", "CAP_DAC_OVERRIDE"],
+        ]
+      : ["--unshare-user"]),
+    ...["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv"],
+    ...Object.entries(workerEnvironment(scriptDirectory)).flatMap(([name, value]) => ["--setenv", name, value]),
+    ...["--ro-bind", "/usr", "/usr"],
+    ...systemDirectories.flatMap(bindOrLink),
+    ...systemFiles.flatMap((path) => ["--ro-bind-try", path, path]),
+    ...["--proc", "/proc", "--dev", "/dev"],
+    ...tmpfs("/dev/shm"),
+    ...tmpfs(scriptDirectory),
+    ...directories.filter((path) => !path.startsWith("/usr/")).flatMap((path) => ["--ro-bind-try", path, path]),
+    ...["--ro-bind", workerDirectory, "/run/sctir"],
+    ...["--remount-ro", "/"],
+    ...["--chdir", scriptDirectory],
+  ];
+}
+
+/** /lib and its like are links into /usr on most systems, and directories on some. */
+function bindOrLink(path: string): string[] {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (status?.isSymbolicLink()) return ["--symlink", readlinkSync(path), path];
+  return status?.isDirectory() ? ["--ro-bind", path, path] : [];
+}
+
+// ---- without bubblewrap
+
+async function kernelConfines(interpreter: Interpreter): Promise<boolean> {
+  const program = "import confinement as c; print(c.landlock_version() > 0 and c.socket_filter() is not None)";
+  const trial = await execa(interpreter.executable, ["-B", "-c", program], {
+    cwd: workerDirectory,
+    reject: false,
+    timeout: 30_000,
+    stdin: "ignore",
+  });
+  return trial.stdout === "True";
+}
+
+function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter): Confinement {
+  const readable = ["/usr", ...systemDirectories, ...systemFiles, ...interpreter.directories];
+  return {
+    isolation,
+    async launch(worker) {
+      const scratch = await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
+      return {
+        file: interpreter.executable,
+        arguments: [
+          ...[join(workerDirectory, "worker.py"), scriptDirectory, scratch, isolation, ...userOption(worker)],
+          ...["--readable", ...readable],
+        ],
+        environment: workerEnvironment(scratch),
+        cleanUp: () => rm(scratch, { recursive: true, force: true }),
+      };
+    },
+  };
+}
+
+// ---- both
+
+function workerEnvironment(scratch: string): Record<string, string> {
+  return {
+    ...{ HOME: scratch, LANG: "C.UTF-8", PATH: "/usr/bin:/bin", TMPDIR: scratch },
+    // For the worker alone; programs do not see them.
+    ...{ PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", PYTHONNOUSERSITE: "1" },
+    ...{ OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
+  };
+}
+
+// Each worker of root's has a user of its own, so that the limit on a user's processes is one on its programs'. The
+// range is the one systemd lends to services for a while: https://systemd.io/UIDS-GIDS/
+const users = { first: 61184, count: 4336 };
+const firstUser = Math.floor(Math.random() * users.count);
+
+function userOption(worker: number): string[] {
+  return process.geteuid?.() === 0 ? ["--user", String(users.first + ((firstUser + worker) % users.count))] : [];
+}

@@ -1,0 +1,130 @@
+import { execa } from "execa";
+import { exitCodes, UserError } from "../../core/user-error.ts";
+import type { PythonRequest } from "../../stages/ports.ts";
+import type { Launch } from "./isolation.ts";
+import { type Ready, type Reply, readySchema, replySchema, type WorkerRequest } from "./worker-protocol.ts";
+
+const startSeconds = 120; // numpy and sympy from a cold disk, on a machine where every core has such a worker to start
+const graceSeconds = 10; // for a worker to end what a program started, and to answer
+const closeSeconds = 5;
+
+/** How a program ended for want of a worker: it died, or did not answer in time. Either way it is of no more use. */
+export type NoReply = "worker-died" | "no-answer";
+
+const workerOptions = {
+  stdin: "pipe",
+  stdout: "pipe",
+  stderr: "pipe",
+  buffer: false,
+  reject: false,
+  extendEnv: false,
+  detached: true, // Ctrl-C in a terminal is for us: a program that runs is let finish
+  cleanup: false, // the end of its standard input ends it
+} as const;
+
+function startProcess(launch: Launch) {
+  return execa(launch.file, launch.arguments, { ...workerOptions, env: launch.environment, cwd: "/" });
+}
+
+/** One worker.py. It runs one program at a time. */
+export class WorkerProcess {
+  readonly #subprocess: ReturnType<typeof startProcess>;
+  readonly #ended: Promise<void>;
+  #alive = true;
+  #errors = "";
+  #nextId = 1;
+  #onLine: (line: string) => void = () => {};
+
+  /** Resolves when the libraries are imported. Throws a UserError (exit code 3) where that fails. */
+  static async start(launch: Launch): Promise<WorkerProcess & { ready: Ready }> {
+    const worker = new WorkerProcess(launch);
+    const line = await worker.#lineWithin(startSeconds);
+    if (line === "worker-died" || line === "no-answer") {
+      await worker.kill();
+      const why = line === "no-answer" ? `It was not ready within ${startSeconds} s.` : worker.#errors.trim();
+      throw new UserError(`The Python sandbox does not start. ${why}`.trim(), {
+        hint: "Try `npm run setup`, and whether the machine has memory and processes to spare.",
+        exitCode: exitCodes.unavailable,
+      });
+    }
+    return Object.assign(worker, { ready: readySchema.parse(JSON.parse(line)).ready });
+  }
+
+  private constructor(launch: Launch) {
+    this.#subprocess = startProcess(launch);
+    this.#ended = new Promise<void>((resolve) => {
+      this.#subprocess.nodeChildProcess.once("exit", resolve);
+      this.#subprocess.nodeChildProcess.once("error", () => resolve());
+    }).then(async () => {
+      this.#alive = false;
+      this.#subprocess.stdout.destroy();
+      this.#subprocess.stderr.destroy();
+      await launch.cleanUp();
+    });
+    this.#subprocess.stdin.on("error", () => {}); // it has died, which `exit` tells
+    this.#subprocess.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4000);
+    });
+    this.#readLines();
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Runs a program. An abort is answered like everything else, once nothing of the program is left. */
+  async execute({ signal, ...request }: PythonRequest): Promise<Reply | NoReply> {
+    const id = this.#nextId++;
+    const abort = () => this.#send({ abort: id });
+    const phases = request.earlier.length > 0 ? 2 : 1; // earlier blocks have a time limit of their own
+    const answer = this.#lineWithin(phases * request.timeoutSeconds + graceSeconds);
+    this.#send({ ...request, code: request.code.toWellFormed(), earlier: request.earlier.map(wellFormed), id });
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      const line = await answer;
+      return line === "worker-died" || line === "no-answer" ? line : replySchema.parse(JSON.parse(line));
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Lets the worker end what it has started, then itself. */
+  async close(): Promise<void> {
+    this.#subprocess.stdin.end();
+    const timer = setTimeout(() => this.#subprocess.kill("SIGKILL"), closeSeconds * 1000).unref();
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  async kill(): Promise<void> {
+    this.#subprocess.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  #send(message: WorkerRequest): void {
+    if (this.#alive) this.#subprocess.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+
+  #lineWithin(seconds: number): Promise<string | NoReply> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve("no-answer"), seconds * 1000).unref();
+      this.#onLine = resolve;
+      void this.#ended.then(() => resolve("worker-died")).finally(() => clearTimeout(timer));
+    });
+  }
+
+  #readLines(): void {
+    let chunks: Buffer[] = []; // joined once a line is whole: it may have millions of characters
+    this.#subprocess.stdout.on("data", (chunk: Buffer) => {
+      chunks.push(chunk);
+      if (!chunk.includes("\n")) return;
+      const lines = Buffer.concat(chunks).toString("utf8").split("\n");
+      chunks = [Buffer.from(lines.pop() ?? "")];
+      for (const line of lines) this.#onLine(line);
+    });
+  }
+}
+
+function wellFormed(text: string): string {
+  return text.toWellFormed();
+}

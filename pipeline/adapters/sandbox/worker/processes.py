@@ -1,0 +1,109 @@
+"""Ends everything a program has started, whatever it did to stay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import NamedTuple
+
+
+class Used(NamedTuple):
+    """What ended processes have used."""
+
+    cpu_seconds: float
+    peak_memory_bytes: int  # of the largest
+
+    def __add__(self, other: Used) -> Used:  # type: ignore[override]
+        return Used(
+            self.cpu_seconds + other.cpu_seconds, max(self.peak_memory_bytes, other.peak_memory_bytes)
+        )
+
+
+NOTHING = Used(0, 0)
+
+
+def reap(block: bool = False) -> tuple[int, int, Used] | None:
+    """Collects one ended child: its id, wait status and use. None if none has ended; ChildProcessError if none is left."""
+    pid, status, usage = os.wait4(-1, 0 if block else os.WNOHANG)
+    if pid == 0:
+        return None
+    unit = 1 if os.uname().sysname == "Darwin" else 1024
+    return pid, status, Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+
+
+def end_namespace() -> Used:
+    """For the first process of a pid namespace: ends everything else in it."""
+    used = NOTHING
+    while True:
+        try:
+            os.kill(-1, signal.SIGKILL)  # atomic in the kernel: no fork gets away
+        except ProcessLookupError:
+            pass
+        try:
+            ended = reap(block=True)
+        except ChildProcessError:
+            return used
+        used += ended[2] if ended else NOTHING
+
+
+def end_descendants(session: int) -> Used:
+    """For a subreaper: ends all descendants. Without /proc only the given session's process group can be found."""
+    used = NOTHING
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            ended = reap()
+        except ChildProcessError:
+            return used
+        if ended:
+            used += ended[2]
+            continue
+        if os.path.isdir("/proc/self"):
+            for pid in stop_descendants():
+                send(pid, signal.SIGKILL)
+        else:
+            try:
+                os.killpg(session, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        time.sleep(0.001)
+    raise RuntimeError("a process that a program started cannot be ended")
+
+
+def stop_descendants() -> set[int]:
+    """Stops processes until all descendants stand still, for one that forks on is never caught otherwise."""
+    stopped: set[int] = set()
+    while moving := descendants() - stopped:
+        for pid in moving:
+            send(pid, signal.SIGSTOP)
+        stopped |= moving
+    return stopped
+
+
+def descendants() -> set[int]:
+    """Live ones."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
+            except OSError:
+                continue  # it ended while we looked
+            if state not in b"ZX":
+                children.setdefault(int(parent), []).append(int(name))
+    found: set[int] = set()
+    pending = [os.getpid()]
+    while pending:
+        for pid in children.get(pending.pop(), []):
+            found.add(pid)
+            pending.append(pid)
+    return found
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass

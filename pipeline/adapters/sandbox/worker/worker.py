@@ -1,0 +1,497 @@
+"""A fork server: imports the mathematical libraries once, then runs each program in a fork of itself.
+
+    python worker.py SCRIPT_DIRECTORY SCRATCH_DIRECTORY ISOLATION [--user UID] [--readable PATH ...]
+
+One JSON object on each line of standard input:
+
+    {"id": 1, "code": "print(1)", "earlier": [], "showLastExpression": false, "timeoutSeconds": 5, "memoryMiB": 1024}
+    {"abort": 1}        ends the program with this id, if it is the one that runs
+
+and one on each line of standard output: first `{"ready": …}`, then `{"id": 1, "outcome": "ok", …}` for each request, one
+at a time. The end of standard input ends the worker and all it has started.
+
+The program stands in SCRATCH_DIRECTORY, which is its working directory and emptied after it. Where that is not
+SCRIPT_DIRECTORY, its name is replaced in what the program wrote. ISOLATION is `bubblewrap` (the worker is the first
+process of a pid namespace that has nothing to reach), `limits` (Landlock and seccomp confine the program), or `none`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib
+import importlib.metadata
+import json
+import math
+import mmap
+import os
+import platform
+import resource
+import select
+import shutil
+import signal
+import stat
+import struct
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import confinement
+import processes
+import script
+
+PRELOADED = """
+    math cmath random statistics fractions decimal itertools functools collections operator heapq bisect string re copy
+    datetime time json typing dataclasses traceback warnings numpy sympy mpmath scipy gmpy2 networkx
+""".split()
+REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
+
+MEBIBYTE = 1 << 20
+OUTPUT_BYTES_AT_MOST = MEBIBYTE
+PREPARATION_SECONDS = 30  # from the fork to the first line of a program; milliseconds unless the machine stalls
+CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of sysexits.h
+
+
+class Gone(Exception):
+    """Nobody reads our replies any more."""
+
+
+class Requests:
+    """Lines of a file descriptor, without a buffer that a fork could share."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.pending = b""
+
+    def fill(self) -> None:
+        """Blocks until there is something to read."""
+        data = os.read(self.descriptor, 1 << 16)
+        if not data:
+            raise Gone
+        self.pending += data
+
+    def take(self) -> dict[str, Any] | None:
+        """The next whole line that has been read."""
+        line, newline, rest = self.pending.partition(b"\n")
+        if not newline:
+            return None
+        self.pending = rest
+        return json.loads(line)
+
+    def wait(self) -> dict[str, Any]:
+        while (request := self.take()) is None:
+            self.fill()
+        return request
+
+
+class Notes:
+    """What a child lets its worker know, in memory they share: no descriptor that a program could close or hold."""
+
+    LAYOUT = struct.Struct("dddQ?")
+
+    def __init__(self) -> None:
+        self.memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self.clear()
+
+    def clear(self) -> None:
+        self.write(0, 0, 0, 0, False)
+
+    def write(self, *values: float) -> None:
+        self.LAYOUT.pack_into(self.memory, 0, *values)
+
+    def read(self) -> tuple[float, float, float, int, bool]:
+        """When the earlier blocks and the program started (monotonic seconds, 0 for not yet), the CPU seconds and the
+        bytes of peak memory the process had used by then, and whether the program ended by a MemoryError."""
+        return self.LAYOUT.unpack_from(self.memory, 0)
+
+    def on_earlier(self) -> None:
+        self.write(time.monotonic(), 0, 0, 0, False)
+
+    def on_start(self) -> None:
+        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+        unit = 1 if sys.platform == "darwin" else 1024
+        self.write(self.read()[0], time.monotonic(), cpu_seconds, usages[0].ru_maxrss * unit, False)
+
+    def on_memory_error(self) -> None:
+        self.write(*self.read()[:4], True)
+
+
+@dataclass
+class Output:
+    """What has come through a pipe."""
+
+    descriptor: int
+    kept: bytearray = field(default_factory=bytearray)
+    count: int = 0
+
+    def read(self) -> bool:
+        """Takes what is there. False at the end."""
+        try:
+            data = os.read(self.descriptor, 1 << 18)
+        except BlockingIOError:
+            return True
+        self.kept += data
+        self.count += len(data)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Takes what is there until there is no more for now; never waits, whoever may hold the other end."""
+        before = -1
+        while before != self.count:
+            before = self.count
+            self.read()
+
+
+@dataclass
+class Settings:
+    script_directory: str
+    scratch: str
+    isolation: str
+    user: int | None
+    readable: list[str]
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.scratch, "program.py")
+
+
+class Worker:
+    def __init__(self, settings: Settings, requests: Requests, replies: int) -> None:
+        self.settings = settings
+        self.requests = requests
+        self.replies = replies
+        self.notes = Notes()
+        self.user, self.keep_reading = settings.user, False
+        self.processes: int | None = None
+        self.landlock: int | None = None
+        self.seccomp: bytes | None = None
+        self.child = 0
+        # A byte arrives here when a child ends, so that one poll can wait for everything.
+        self.woken, self.wake = os.pipe()
+        os.set_blocking(self.woken, False)
+        os.set_blocking(self.wake, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self.wake, warn_on_full_buffer=False)
+
+    # ---- preparation
+
+    def prepare(self) -> None:
+        confinement.be_inspectable(False)
+        if self.settings.isolation != "bubblewrap":
+            confinement.adopt_orphans()
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            confinement.die_with_parent(signal.SIGTERM)
+        else:
+            # The first process of a namespace gets no signal from inside that it has no handler for.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if self.settings.isolation == "limits":
+            self.landlock = confinement.landlock_rules(
+                [*self.settings.readable, "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"],
+                [self.settings.scratch, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
+            )
+            self.seccomp = confinement.socket_filter()
+        if self.user is not None:
+            os.chmod(self.settings.scratch, 0o777)
+            self.keep_reading = self.settings.isolation != "none" and not self.readable_by_user()
+            if not self.readable_by_user():
+                self.user = None
+        self.processes = self.process_limit()
+
+    def readable_by_user(self) -> bool:
+        """Whether a program under the other user could import and work in its directory."""
+        probes = [os.__file__, *(module.__file__ for name in REPORTED if (module := sys.modules.get(name)))]
+        pid = os.fork()
+        if pid == 0:
+            try:
+                confinement.leave_root(self.user or 0, self.keep_reading)
+                for probe in probes:
+                    open(probe or os.devnull).close()
+                os.listdir(self.settings.scratch)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        return os.waitpid(pid, 0)[1] == 0
+
+    def process_limit(self) -> int | None:
+        """RLIMIT_NPROC counts the processes of a user, and in a user namespace those inside since Linux 5.14."""
+        if self.user is not None:
+            return 64
+        if self.settings.isolation == "bubblewrap":
+            version = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+            return 64 if version >= (5, 14) else None
+        return confinement.tasks_of_user() + 256
+
+    # ---- requests
+
+    def serve(self) -> NoReturn:
+        packages = {}
+        for name in REPORTED:
+            try:
+                packages[name] = importlib.metadata.version(name)
+            except importlib.metadata.PackageNotFoundError:
+                pass
+        self.reply({"ready": {"python": platform.python_version(), "packages": packages}})
+        while True:
+            request = self.requests.wait()
+            if "abort" not in request:  # else it comes too late
+                self.reply({"id": request["id"], **self.execute(request)})
+
+    def reply(self, message: dict[str, Any]) -> None:
+        data = memoryview(json.dumps(message).encode() + b"\n")
+        while data:
+            try:
+                data = data[os.write(self.replies, data) :]
+            except BrokenPipeError:
+                raise Gone from None
+
+    def execute(self, request: dict[str, Any]) -> dict[str, Any]:
+        source = request["code"].encode()
+        with open(self.settings.path, "wb") as file:
+            file.write(source)
+        self.notes.clear()
+        read_stdout, write_stdout = os.pipe()
+        read_stderr, write_stderr = os.pipe()
+        forked = time.monotonic()
+        self.child = os.fork()
+        if self.child == 0:
+            status = CHILD_FAILED
+            try:
+                self.become_program(request, write_stdout, write_stderr)
+                status = script.run_script(
+                    source,
+                    self.settings.path,
+                    request["earlier"],
+                    request["showLastExpression"],
+                    request["timeoutSeconds"],
+                    self.notes.on_earlier,
+                    self.notes.on_start,
+                    self.notes.on_memory_error,
+                )
+            except BaseException:
+                traceback.print_exc()  # of ours: whatever the program raised has been reported
+                sys.stderr.flush()
+            finally:
+                os._exit(status)
+        os.close(write_stdout)
+        os.close(write_stderr)
+        stdout, stderr = Output(read_stdout), Output(read_stderr)
+        try:
+            ended_by, status, used = self.watch(request, forked, stdout, stderr)
+            ended = time.monotonic()
+            used += self.clear()
+            if ended_by != "output-limit":
+                stdout.drain()
+            stderr.drain()
+        finally:
+            os.close(read_stdout)
+            os.close(read_stderr)
+        self.empty_scratch()
+        return self.execution(request, ended_by, status, used, forked, ended, stdout, stderr)
+
+    def become_program(self, request: dict[str, Any], stdout: int, stderr: int) -> None:
+        """In the child: lets go of everything that is the worker's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        os.chdir(self.settings.scratch)
+        os.umask(0o022)
+        cores = os.cpu_count() or 1
+        cpu_seconds = math.ceil(2 * (request["timeoutSeconds"] + 1) * cores) + PREPARATION_SECONDS
+        confinement.limit_resources(request["memoryMiB"], cpu_seconds, self.processes)
+        if self.landlock is not None:
+            confinement.enter_landlock(self.landlock)
+        if self.user is not None:
+            confinement.leave_root(self.user, self.keep_reading)
+        elif os.geteuid() == 0 and self.settings.isolation != "none":
+            confinement.leave_root(0, False)
+        if self.seccomp is not None:
+            confinement.enter_seccomp(self.seccomp)
+        confinement.be_inspectable(True)
+        confinement.die_with_parent(signal.SIGKILL)
+        os.closerange(3, DESCRIPTORS)
+        gc.enable()
+
+    def watch(
+        self, request: dict[str, Any], forked: float, stdout: Output, stderr: Output
+    ) -> tuple[str, int, processes.Used]:
+        """Until the child ends or has to be ended: what ended it, its wait status (0 if it still runs), its use."""
+        poll = select.poll()
+        open_outputs = {output.descriptor: output for output in (stdout, stderr)}
+        for descriptor in (self.requests.descriptor, self.woken, *open_outputs):
+            os.set_blocking(descriptor, descriptor == self.requests.descriptor)
+            poll.register(descriptor, select.POLLIN)
+        others = processes.NOTHING
+        while True:
+            earlier_started, started, *_ = self.notes.read()
+            if started:
+                deadline = started + request["timeoutSeconds"]
+            elif earlier_started:
+                deadline = earlier_started + request["timeoutSeconds"] + 1  # an alarm ends them, unless stuck in C
+            else:
+                deadline = forked + PREPARATION_SECONDS
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return "timeout", 0, others
+            # Until the program has started its deadline is unknown: look again soon.
+            for descriptor, _ in poll.poll(math.ceil(1000 * (remaining if started else min(remaining, 0.02)))):
+                if descriptor == self.requests.descriptor:
+                    self.requests.fill()
+                    if self.is_aborted(request["id"]):
+                        return "aborted", 0, others
+                elif descriptor == self.woken:
+                    os.read(self.woken, 1 << 12)
+                elif not open_outputs[descriptor].read():
+                    poll.unregister(descriptor)
+            if stdout.count > OUTPUT_BYTES_AT_MOST:
+                return "output-limit", 0, others
+            if len(stderr.kept) > 2 * OUTPUT_BYTES_AT_MOST:
+                del stderr.kept[:-OUTPUT_BYTES_AT_MOST]  # the end tells what went wrong
+            while ended := processes.reap():
+                pid, status, used = ended
+                others += used
+                if pid == self.child:
+                    return "itself", status, others
+
+    def is_aborted(self, running: int) -> bool:
+        message = self.requests.take()
+        return message is not None and message.get("abort") == running
+
+    def clear(self) -> processes.Used:
+        """Ends whatever is left of a program."""
+        if self.settings.isolation == "bubblewrap":
+            return processes.end_namespace()
+        return processes.end_descendants(self.child)
+
+    def empty_scratch(self) -> None:
+        """Raises where that fails: a new worker has a new directory."""
+        directories = [self.settings.scratch]
+        if self.settings.isolation == "bubblewrap":
+            directories.append("/dev/shm")
+        for directory in directories:
+            for name in os.listdir(directory):
+                remove(os.path.join(directory, name))
+
+    def execution(
+        self,
+        request: dict[str, Any],
+        ended_by: str,
+        status: int,
+        used: processes.Used,
+        forked: float,
+        ended: float,
+        stdout: Output,
+        stderr: Output,
+    ) -> dict[str, Any]:
+        _, started, cpu_before, memory_before, memory_error = self.notes.read()
+        peak_memory = max(0, used.peak_memory_bytes - memory_before) / MEBIBYTE if started else 0
+        if ended_by == "itself":
+            outcome = outcome_of(status, bool(started), memory_error, peak_memory / request["memoryMiB"])
+        else:
+            outcome = ended_by
+        if stdout.count > OUTPUT_BYTES_AT_MOST:
+            outcome = outcome if outcome == "aborted" else "output-limit"
+            stdout.count = OUTPUT_BYTES_AT_MOST + 1  # it was stopped there; how far it got is chance
+        return {
+            "outcome": outcome,
+            "stdout": self.text(stdout.kept[:OUTPUT_BYTES_AT_MOST]),
+            "stderr": self.text(stderr.kept[-OUTPUT_BYTES_AT_MOST:]),
+            "outputBytes": stdout.count,
+            "milliseconds": 1000 * (ended - (started or forked)),
+            "cpuMilliseconds": 1000 * max(0, used.cpu_seconds - cpu_before),
+            "peakMemoryMiB": peak_memory,
+        }
+
+    def text(self, data: bytearray) -> str:
+        if self.settings.scratch != self.settings.script_directory:
+            data = data.replace(self.settings.scratch.encode(), self.settings.script_directory.encode())
+        return data.decode("utf-8", "replace")
+
+
+def outcome_of(status: int, started: bool, memory_error: bool, memory_share: float) -> str:
+    """Of a child that ended without our doing. `memory_share` is its peak as a share of its limit."""
+    if os.WIFSIGNALED(status):
+        if os.WTERMSIG(status) == signal.SIGXCPU:
+            return "timeout"
+        return "memory" if memory_error or memory_share > 0.75 else "crashed"
+    if not started:
+        return "crashed"
+    if os.WEXITSTATUS(status) == 0:
+        return "ok"
+    return "memory" if memory_error else "error"
+
+
+def remove(path: str) -> None:
+    """A file or a whole directory, also one whose permissions a program took away."""
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        os.chmod(path, 0o700)
+        for name in os.listdir(path):
+            remove(os.path.join(path, name))
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+
+
+def preload() -> None:
+    for name in PRELOADED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            pass
+    for name in ("confinement", "processes", "script"):
+        del sys.modules[name]  # a program's own file of that name is not to be taken for ours
+    gc.collect()
+    gc.freeze()  # a program's collections neither visit nor copy what all share
+
+
+DESCRIPTORS = 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("script_directory")
+    parser.add_argument("scratch")
+    parser.add_argument("isolation", choices=["bubblewrap", "limits", "none"])
+    parser.add_argument("--user", type=int)
+    parser.add_argument("--readable", nargs="*", default=[])
+    settings = Settings(**vars(parser.parse_args()))
+
+    # The protocol moves away from descriptors 0 and 1: what programs see there is nothing, and a pipe of their own.
+    requests, replies = Requests(os.dup(0)), os.dup(1)
+    devnull = os.open(os.devnull, os.O_RDWR)
+    os.dup2(devnull, 0)
+    os.dup2(devnull, 1)
+    os.close(devnull)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
+
+    path = settings.path
+    sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], settings.scratch
+    gc.disable()
+    preload()
+    sys.dont_write_bytecode = False
+    for name in set(os.environ) - {"HOME", "LANG", "PATH", "TMPDIR"}:
+        del os.environ[name]
+
+    worker = Worker(settings, requests, replies)
+    worker.prepare()
+    try:
+        worker.serve()
+    except (Gone, KeyboardInterrupt):
+        pass
+    finally:
+        if os.getpid() == own_id:
+            worker.clear()
+            if settings.isolation != "bubblewrap":
+                shutil.rmtree(settings.scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    own_id = os.getpid()
+    main()
