@@ -8,7 +8,10 @@ import type { ReasoningRules } from "./trace.ts";
  * sc-tir: as the profile says. cot: one message without execution; code in it is left alone. single-step: one
  * message, its last Python block is run, the last line printed is the answer (one-step programs, as with MMOS).
  */
-export function reasoningRules(profile: Profile, config: Pick<RunConfig, "strategy" | "sampling" | "python">): ReasoningRules {
+export function reasoningRules(
+  profile: Profile,
+  config: Pick<RunConfig, "strategy" | "sampling" | "python">,
+): ReasoningRules {
   const state = config.python.state ?? profile.state;
   switch (config.strategy) {
     case "sc-tir":
@@ -16,7 +19,11 @@ export function reasoningRules(profile: Profile, config: Pick<RunConfig, "strate
     case "cot":
       return { profile: withoutExecution(profile), depth: 1, state };
     case "single-step":
-      return { profile: { ...profile, answer: { ...profile.answer, from: "output", normalize: "plain" } }, depth: 1, state };
+      return {
+        profile: { ...profile, answer: { ...profile.answer, from: "output", normalize: "plain" } },
+        depth: 1,
+        state,
+      };
   }
 }
 

@@ -130,7 +130,8 @@ export function advance(
       break;
   }
   if (next.turns < depth) return next;
-  return { ...next, ended: { outcome: withAnswer(next, next.hadCode ? "no-answer" : "no-code"), pruned: false } };
+  const lacksCode = !next.hadCode && profile.withoutCode !== "go-on";
+  return { ...next, ended: { outcome: withAnswer(next, lacksCode ? "no-code" : "no-answer"), pruned: false } };
 }
 
 /** A candidate that is cut off keeps the answer that it gave in an earlier turn. */

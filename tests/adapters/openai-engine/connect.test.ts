@@ -103,6 +103,18 @@ describe("connect", () => {
     expect((await complaint({ baseUrls: [server.baseUrl] })).message).toContain("serves no model at all");
   });
 
+  it("takes an unlisted model that a server of the openai dialect names as the one it used", async () => {
+    const completion = (model: string) =>
+      JSON.stringify({ model, choices: [{ text: "2", finish_reason: "length" }], usage: null });
+    const openai = { model: "my/folder", dialect: "openai" } as const;
+    const loader = await aServer(() => ({ raw: completion("my/folder@main") }), { models: ["other"] });
+    expect(await anEngine({ baseUrls: [loader.baseUrl], ...openai }).connect()).toMatchObject({ model: "my/folder" });
+    const echo = await aServer(() => ({ raw: completion("my/folder") }), { models: ["other"] });
+    expect((await complaint({ baseUrls: [echo.baseUrl], ...openai })).message).toContain("It serves: other.");
+    const broken = await aServer(() => ({ status: 500 }), { models: [] });
+    expect((await complaint({ baseUrls: [broken.baseUrl], ...openai })).message).toContain("serves no model at all");
+  });
+
   it.each<[string, ScriptedReply]>([
     ["a web page", { raw: "<html>It works!</html>", contentType: "text/html" }],
     ["other JSON", { raw: '{"status":"ok"}' }],

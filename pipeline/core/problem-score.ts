@@ -1,0 +1,121 @@
+import type { Candidate } from "../artifacts/candidate.ts";
+import { electorateOf } from "./electorate.ts";
+import { isExact, majAt } from "./maj-at.ts";
+import { passAt, passAtVariance } from "./pass-at.ts";
+import { type Observation, type Spread, spreadOfReplicates } from "./sampling-interval.ts";
+import type { VoteOptions, Voter } from "./vote.ts";
+import { majAtVariances, resampledWinRate } from "./vote-variance.ts";
+
+/** What one replicate knows of a problem. */
+export interface ReplicateOutcome {
+  /** The candidates that say something about the model: neither lost nor cancelled once the vote was decided. */
+  observed: readonly Voter[];
+  correct: boolean; // the verdict on the vote
+}
+
+/** One problem's part of every estimate. What its candidates do not suffice for is left out. */
+export interface ProblemScore {
+  accuracy: Observation;
+  candidateAccuracy: Observation | undefined;
+  passAt: ReadonlyMap<number, Observation>;
+  majAt: ReadonlyMap<number, Observation>;
+  sampled: boolean; // maj@k from random subsets, as there are too many to count
+}
+
+export interface ScoringRules {
+  sizes: readonly number[]; // the k of pass@k and maj@k, ascending from 1
+  vote: VoteOptions;
+}
+
+/** The k for which pass@k and maj@k are told: 1, 2, 4, … and all candidates. */
+export function sizesUpTo(width: number): number[] {
+  const sizes: number[] = [];
+  for (let k = 1; k < width; k *= 2) sizes.push(k);
+  return [...sizes, width];
+}
+
+/**
+ * Scores one problem: each value is the mean over its replicates, and its spread tells how that mean would vary over
+ * seeds. With several replicates they tell the spread themselves. A single one does by its candidates: an unbiased
+ * variance of pass@k and maj@k where k is at most half of them, and the bootstrap for the vote of all of them.
+ * `random` is drawn from only for a single replicate's spread, and where subsets have to be sampled.
+ */
+export function scoreProblem(
+  replicates: readonly ReplicateOutcome[],
+  expected: string,
+  { sizes, vote }: ScoringRules,
+  random: () => number,
+): ProblemScore {
+  const electorates = replicates.map(({ observed }) => electorateOf(observed, expected, vote));
+  const scored = replicates.map(({ observed }, index) => {
+    const n = observed.length;
+    const right = countRight(observed, expected);
+    const within = sizes.filter((k) => k <= n);
+    const electorate = electorates[index];
+    const majority = electorate ? majAt(electorate, within, random) : [];
+    return within.map((k, place) => ({ k, pass: passAt(n, right, k), majority: majority[place] ?? 0 }));
+  });
+  const single = replicates.length === 1 ? replicates[0] : undefined;
+  const electorate = single && electorates[0];
+  const n = single?.observed.length ?? 0;
+  const right = single ? countRight(single.observed, expected) : 0;
+
+  const voteSpread = single && electorate && n > 1 ? bootstrapSpread(resampledWinRate(electorate, random)) : undefined;
+  const halves = (single && scored[0] ? scored[0] : []).filter(({ k }) => 2 * k <= n);
+  const targets = halves.map(({ k, majority }) => ({ k, estimate: majority }));
+  const variances = electorate ? majAtVariances(electorate, targets, random) : [];
+  const majoritySpread = new Map(targets.map(({ k }, index) => [k, partitionSpread(variances[index] ?? 0, n, k)]));
+  if (voteSpread) majoritySpread.set(n, voteSpread);
+
+  const passes = new Map<number, Observation>();
+  const majorities = new Map<number, Observation>();
+  for (const k of sizes) {
+    const usable = scored.flatMap((values) => values.filter((value) => value.k === k));
+    if (usable.length === 0) continue;
+    const passSpread = single && 2 * k <= n ? partitionSpread(passAtVariance(n, right, k), n, k) : undefined;
+    passes.set(k, observe(usable.map(({ pass }) => pass), passSpread));
+    majorities.set(k, observe(usable.map(({ majority }) => majority), majoritySpread.get(k)));
+  }
+  const candidateAccuracy = shareOfCandidates(replicates, expected);
+  if (candidateAccuracy) passes.set(1, candidateAccuracy);
+  return {
+    accuracy: observe(
+      replicates.map(({ correct }) => (correct ? 1 : 0)),
+      voteSpread,
+    ),
+    candidateAccuracy,
+    passAt: passes,
+    majAt: majorities,
+    sampled: electorates.some((each) => !isExact(each)),
+  };
+}
+
+/** The mean of one value per replicate. `spread` is used where a single replicate cannot tell it. */
+function observe(values: readonly number[], spread: Spread | undefined): Observation {
+  const value = values.reduce((sum, each) => sum + each, 0) / values.length;
+  return { value, trials: values.length, spread: spreadOfReplicates(values) ?? spread };
+}
+
+/** The share of right candidates over all replicates. Its variance is p(1 - p) / (n - 1), unbiased. */
+function shareOfCandidates(replicates: readonly ReplicateOutcome[], expected: string): Observation | undefined {
+  const candidates = replicates.flatMap(({ observed }) => observed);
+  const n = candidates.length;
+  if (n === 0) return undefined;
+  const value = countRight(candidates, expected) / n;
+  const spread = n > 1 ? { variance: (value * (1 - value)) / (n - 1), degrees: n - 1 } : undefined;
+  return { value, trials: n, spread };
+}
+
+/** Of a vote that is right with this chance. Taken to have one degree of freedom, to be careful with few problems. */
+function bootstrapSpread(rate: number): Spread {
+  return { variance: rate * (1 - rate), degrees: 1 };
+}
+
+/** Of an unbiased variance: as many degrees of freedom as disjoint k-subsets among n can differ. */
+function partitionSpread(variance: number, n: number, k: number): Spread {
+  return { variance, degrees: Math.floor(n / k) - 1 };
+}
+
+function countRight(candidates: readonly Pick<Candidate, "answer">[], expected: string): number {
+  return candidates.reduce((count, { answer }) => count + (answer === expected ? 1 : 0), 0);
+}
