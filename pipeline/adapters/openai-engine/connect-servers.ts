@@ -5,6 +5,8 @@ import type { EngineDescription } from "../../stages/ports.ts";
 import { backOff } from "./back-off.ts";
 import type { EnginePorts, OpenEngineConfig } from "./engine-config.ts";
 import { exchange } from "./exchange.ts";
+import { readGeneration } from "./generation-reply.ts";
+import { conversationOf, generationCall } from "./request-body.ts";
 import type { RequestFailure } from "./request-failure.ts";
 import type { ServerClient } from "./server-client.ts";
 import { oneLine } from "./server-message.ts";
@@ -54,7 +56,9 @@ async function describeServer(
   const models = await askForModels(config, server, ports);
   const served = models.map(({ id }) => id);
   const model = models.find(({ id }) => id === config.model);
-  if (model === undefined) throw notServed(config.model, served, server.baseUrl);
+  if (model === undefined && !(await servesUnlisted(config, served, server, ports))) {
+    throw notServed(config.model, served, server.baseUrl);
+  }
   const answer = await exchange(server, `${server.rootUrl}/version`, undefined, {
     ...ports,
     timeoutSeconds: connectTimeoutSeconds,
@@ -62,9 +66,44 @@ async function describeServer(
   const version = versionSchema.safeParse(answer.kind === "reply" ? answer.body : undefined);
   return {
     ...(version.success ? { version: version.data.version } : {}),
-    ...(typeof model.max_model_len === "number" ? { maxModelLen: model.max_model_len } : {}),
+    ...(typeof model?.max_model_len === "number" ? { maxModelLen: model.max_model_len } : {}),
   };
 }
+
+/**
+ * Whether a server of the openai dialect generates with a model that it does not list, as transformers serve does with
+ * a local folder: it lists its download cache. Such a server names the model it used as `model@revision`. An echo of the
+ * name is no proof where other models are listed: llama-server answers to any name with the one model it has.
+ */
+async function servesUnlisted(
+  config: OpenEngineConfig,
+  served: readonly string[],
+  server: ServerClient,
+  ports: Required<EnginePorts> & { signal: AbortSignal },
+): Promise<boolean> {
+  if (config.dialect !== "openai") return false;
+  const request = { ...smallestRequest, statement: "1", prompt: "1", text: "" };
+  const conversation = conversationOf(config, request);
+  const call = generationCall(config, request, conversation, { maxTokens: 1, requestId: request.requestId });
+  const answer = await exchange(server, call.path, call.body, {
+    ...ports,
+    timeoutSeconds: config.requestTimeoutSeconds, // it may have to load the model first
+    headers: call.headers,
+  });
+  if (answer.kind !== "reply" || readGeneration(answer.body, config, request, 1).kind !== "text") return false;
+  const named = z.object({ model: z.string() }).safeParse(answer.body).data?.model;
+  return served.length === 0 || (named?.startsWith(`${config.model}@`) ?? false);
+}
+
+const smallestRequest = {
+  requestId: "connect:0:0:0",
+  maxTokens: 1,
+  temperature: 0,
+  topP: 1,
+  seed: 0,
+  stop: [],
+  keepStop: false,
+};
 
 async function askForModels(
   config: OpenEngineConfig,
@@ -110,8 +149,7 @@ function refusal(config: OpenEngineConfig, baseUrl: string, status: number, fail
       },
     );
   }
-  if (status >= 400 && status < 500 && !failure.passing)
-    return notAModelServer(baseUrl, `${baseUrl}/models answered ${status}`);
+  if (!failure.passing && status < 500) return notAModelServer(baseUrl, `${baseUrl}/models answered ${status}`);
   return new UserError(`The model server at ${baseUrl} is not ready (${failure.fault}).`, {
     hint: "Wait until it has loaded its model, or look for an error in its log. Then start the same command again.",
     ...unavailable,

@@ -98,10 +98,11 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       const server = pool.choose(candidate, failedOn);
       const requestId = `${request.requestId}:${attempt}`;
       const { path, body, headers } = generationCall(config, request, conversation, { maxTokens, requestId });
-      server.inFlight += 1;
       const timeoutSeconds = config.requestTimeoutSeconds;
-      const result = await exchange(server, path, body, { signal, timeoutSeconds, headers, now });
-      server.inFlight -= 1;
+      server.inFlight += 1;
+      const result = await exchange(server, path, body, { signal, timeoutSeconds, headers, now }).finally(() => {
+        server.inFlight -= 1;
+      });
       if (result.kind === "aborted") return { kind: "aborted" };
 
       let failure: RequestFailure;
