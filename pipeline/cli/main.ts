@@ -1,5 +1,6 @@
 import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
+import { toolVersion } from "../commands/tool-version.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { commandIndex } from "./command-index.ts";
 import { reportError } from "./report-error.ts";
@@ -14,7 +15,7 @@ async function main(args: string[]): Promise<void> {
   const parser = yargs(args)
     .scriptName("sctir")
     .usage("$0 <command>\n\nEvaluates math models by self-consistency with tool-integrated reasoning.")
-    .version((await import("../commands/run-session.ts").catch(() => undefined))?.toolVersion() ?? "")
+    .version(toolVersion())
     .epilogue(epilogue)
     .strict()
     .demandCommand(1, "Which command? `sctir --help` lists them.")

@@ -1,15 +1,12 @@
-import { execFile } from "node:child_process";
 import { readdir, rm } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { basename, join, resolve } from "node:path";
-import { promisify } from "node:util";
 import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
 import { lockRun } from "../adapters/run-directory/run-lock.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { UserError } from "../core/user-error.ts";
 import type { RunStore } from "../stages/ports.ts";
-import { projectPath } from "./project-folder.ts";
 import { configHash, differingKeys, type LoadedConfig } from "./run-config-file.ts";
+import { toolCommit, toolVersion } from "./tool-version.ts";
 
 /** A run directory that this process has to itself, and its manifest. */
 export class RunSession {
@@ -119,19 +116,4 @@ async function newManifest(directory: string, { config, profile }: LoadedConfig)
     state: "running",
     stages: {},
   };
-}
-
-export function toolVersion(): string {
-  const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
-  return version;
-}
-
-/** The commit of a working copy; null for an installed package. */
-async function toolCommit(): Promise<string | null> {
-  try {
-    const { stdout } = await promisify(execFile)("git", ["-C", projectPath("."), "rev-parse", "HEAD"]);
-    return stdout.trim();
-  } catch {
-    return null;
-  }
 }
