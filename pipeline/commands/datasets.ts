@@ -11,6 +11,7 @@ import { readProblems } from "../adapters/dataset-files/read-problems.ts";
 import { findDatasetFile } from "../adapters/dataset-files/resolve-dataset-file.ts";
 import type { DatasetCard } from "../artifacts/dataset-card.ts";
 import { UserError } from "../core/user-error.ts";
+import { printJson, printLine, printNote } from "./output.ts";
 
 /** `sctir datasets`: which problem sets there are, where their files are, and getting those that are missing. */
 export const command: CommandModule = {
@@ -37,7 +38,8 @@ const listCommand: CommandModule<unknown, { json?: boolean }> = {
   describe: "List the known sets, and where their files are",
   async handler({ json }) {
     const sets = await Promise.all((await listCards()).map(describeSet));
-    print(json ? toJson(sets) : table(sets));
+    if (json) printJson(sets);
+    else printLine(table(sets));
   },
 };
 
@@ -73,7 +75,8 @@ const fetchCommand: CommandModule<unknown, FetchArguments> = {
         throw error;
       }
     }
-    print(json ? toJson(fetched) : fetched.map(({ path }) => path).join("\n"));
+    if (json) printJson(fetched);
+    else printLine(fetched.map(({ path }) => path).join("\n"));
   },
 };
 
@@ -88,7 +91,8 @@ const showCommand: CommandModule<unknown, { name?: string | undefined; json?: bo
     const card = await loadCard(name);
     const set = await describeSet(card);
     const contents = set.file === null ? undefined : await describeFile(card, set.file);
-    print(json ? toJson({ card, ...set, contents: contents ?? null }) : page(card, set, contents));
+    if (json) printJson({ card, ...set, contents: contents ?? null });
+    else printLine(page(card, set, contents));
   },
 };
 
@@ -198,19 +202,10 @@ function shortPath(path: string): string {
   return path.startsWith(home) ? `~/${path.slice(home.length)}` : path;
 }
 
-function toJson(value: unknown): string {
-  return JSON.stringify(value, null, 2);
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
 const lineIntervalMilliseconds = 5000;
 
 /** Progress on standard error: a bar on a terminal, else a line now and then. */
 function showProgress(name: string): { update(progress: DownloadProgress): void; finish(message?: string): void } {
-  const line = (text: string) => process.stderr.write(`${text}\n`);
   if (process.stderr.isTTY) {
     const bar = new SingleBar({
       format: `${name} [{bar}] {value}/{total} KiB`,
@@ -227,7 +222,7 @@ function showProgress(name: string): { update(progress: DownloadProgress): void;
       },
       finish(message) {
         if (started) bar.stop();
-        if (message) line(message);
+        if (message) printNote(message);
       },
     };
   }
@@ -236,10 +231,10 @@ function showProgress(name: string): { update(progress: DownloadProgress): void;
     update({ bytes, totalBytes }) {
       if (performance.now() - lastLine < lineIntervalMilliseconds) return;
       lastLine = performance.now();
-      line(`${name}: ${kibibytes(bytes)}${totalBytes === undefined ? "" : ` of ${kibibytes(totalBytes)}`} KiB`);
+      printNote(`${name}: ${kibibytes(bytes)}${totalBytes === undefined ? "" : ` of ${kibibytes(totalBytes)}`} KiB`);
     },
     finish(message) {
-      if (message) line(message);
+      if (message) printNote(message);
     },
   };
 }

@@ -13,6 +13,7 @@ const recordCharactersAtMost = 64 * 2 ** 20;
 export const csvFormat: DataFormat = {
   ending: ".csv",
   async *rows(path) {
+    let line = 1; // where the next record may begin
     const parser = parse({
       bom: true,
       raw: true,
@@ -20,17 +21,19 @@ export const csvFormat: DataFormat = {
       skip_empty_lines: true,
       record_delimiter: ["\r\n", "\n"],
       max_record_size: recordCharactersAtMost,
-    });
-    const source = createReadStream(path);
-    const decoded = decodeUtf8(source, path);
-    // Not `pipeline`: a consumer that stops early must not turn into an error of the stream.
-    const feeding = feed(decoded, parser);
-    let header: string[] | undefined;
-    let line = 1; // where the next record may begin
-    try {
-      for await (const { record, raw } of parser as AsyncIterable<{ record: string[]; raw: string }>) {
+      // Called as the parser goes, so that `line` is right for a fault in the next record too.
+      on_record({ record, raw }: { record: string[]; raw: string }): CsvRecord {
         const first = line + lineEnds(/^[\r\n]*/u.exec(raw)?.[0] ?? ""); // blank lines before it are part of `raw`
         line += lineEnds(raw);
+        return { first, record };
+      },
+    });
+    const source = createReadStream(path);
+    // Not `pipeline`: a consumer that stops early must not turn into an error of the stream.
+    const feeding = feed(decodeUtf8(source, path), parser);
+    let header: string[] | undefined;
+    try {
+      for await (const { record, first } of parser as AsyncIterable<CsvRecord>) {
         if (!header) {
           header = checkHeader(record, path, first);
           continue;
@@ -53,6 +56,11 @@ export const csvFormat: DataFormat = {
     }
   },
 };
+
+interface CsvRecord {
+  record: string[];
+  first: number; // its first line
+}
 
 async function feed(decoded: AsyncIterable<string>, parser: ReturnType<typeof parse>): Promise<void> {
   try {

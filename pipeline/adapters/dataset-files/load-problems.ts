@@ -16,13 +16,8 @@ export interface ProblemReaderOptions {
 
 export type LoadedProblems = Awaited<ReturnType<ProblemReader["read"]>>;
 
-/** The reader of the load stage, over data files. */
-export function dataFileReader(options: ProblemReaderOptions = {}): ProblemReader {
-  return { read: (source) => loadProblems(source, options) };
-}
-
 /**
- * Reads one entry of a config's `problems`: a card's set, or a file of the user's own under any label. `take` and
+ * The load stage's reader, over data files. It reads one entry of a config's `problems`: a card's set, or a file of the user's own under any label. `take` and
  * `sample` are not applied. A known set's file with an unexpected number of rows or other bytes is worth a note.
  */
 export async function loadProblems(source: ProblemSource, options: ProblemReaderOptions = {}): Promise<LoadedProblems> {
@@ -35,16 +30,17 @@ export async function loadProblems(source: ProblemSource, options: ProblemReader
   }
   if (file !== undefined) {
     const own = resolve(directory, file);
-    return { file: own, ...(await readProblems({ set, path: own, fields, where })) };
+    return loaded(set, own, await readProblems({ set, path: own, fields, where }));
   }
   const card = await loadCard(set);
   const found = await resolveDatasetFile(card, path === undefined ? path : resolve(directory, path), environment);
   const contents = await readAsCardSays(card, found.path, source);
-  return {
-    file: found.path,
-    ...contents,
-    notes: [...contents.notes, ...surprises(card, found.path, contents)],
-  };
+  return loaded(set, found.path, contents, surprises(card, found.path, contents));
+}
+
+function loaded(set: string, file: string, contents: ProblemFile, surprising: readonly string[] = []): LoadedProblems {
+  const { problems, sha256, rows, notes } = contents;
+  return { problems, dataset: { set, file, sha256, rows }, notes: [...notes, ...surprising] };
 }
 
 async function readAsCardSays(card: DatasetCard, path: string, source: ProblemSource): Promise<ProblemFile> {
@@ -54,7 +50,7 @@ async function readAsCardSays(card: DatasetCard, path: string, source: ProblemSo
     if (!(error instanceof UserError)) throw error;
     const { message, hint, exitCode } = error;
     throw new UserError(message, {
-      hint: `${hint ? `${hint}\n` : ""}The file is read as the card of ${card.name} says. A file of another form goes under a label of its own: {set: my-${card.name}, file: FILE, fields: {…}}.`,
+      hint: `${hint ? `${hint} ` : ""}The file is read as the card of ${card.name} says. A file of another form goes under a label of its own: {set: my-${card.name}, file: FILE, fields: {…}}.`,
       exitCode,
       cause: error,
     });

@@ -72,15 +72,14 @@ function cacheDirectory({ SCTIR_CACHE, XDG_CACHE_HOME, HOME }: Environment): str
 function waysToGet(card: DatasetCard, environment?: Environment): string {
   const folder = environment?.SCTIR_DATA;
   const names = [...card.copies.map(({ file }) => file), card.file].join(" or ");
+  const copy = card.copies[0]?.file ?? card.file;
   return [
-    card.source ? `Run: sctir datasets fetch ${card.name}` : "",
-    `${card.source ? "Or give" : "Give"} its place in the config: path: DIRECTORY/${card.copies[0]?.file ?? card.file}`,
+    card.source ? `Run \`sctir datasets fetch ${card.name}\`, or give` : "Give",
+    `its place in the config (path: DIRECTORY/${copy}),`,
     folder
-      ? `The folder SCTIR_DATA (${folder}) has neither ${names}, nor has its folder validation.`
-      : `Or set SCTIR_DATA to a folder with ${names}.`,
-  ]
-    .filter((way) => way !== "")
-    .join("\n");
+      ? `or put it into the folder SCTIR_DATA: ${folder} holds neither ${names}, nor does its validation/.`
+      : `or set SCTIR_DATA to a folder that holds ${names}.`,
+  ].join(" ");
 }
 
 async function exists(path: string): Promise<boolean> {
