@@ -1,10 +1,12 @@
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { z } from "zod";
 import { candidatesFile, problemsFile, selectedFile, turnsFile } from "../../artifacts/artifact-file.ts";
 import { candidateSchema } from "../../artifacts/candidate.ts";
 import { candidateKey } from "../../artifacts/identifier.ts";
 import { problemSchema, selectedProblemSchema } from "../../artifacts/problem.ts";
 import { type Turn, turnSchema } from "../../artifacts/turn.ts";
+import { describeIssues } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import { linesOf, matches, objectOn } from "./json-lines.ts";
 
@@ -47,7 +49,7 @@ export async function readJournal(
         note(`${file}: the torn last line (${line.number}) is left out.`);
         continue;
       }
-      throw badRow(file, line.number, parsed.error.issues[0]);
+      throw badRow(file, line.number, turnSchema, parsed.error);
     }
     if (!matches({ ...parsed.data }, where)) continue;
     const { problemId, replicate, candidate, turn, text, finish, stopString, seed, tokens } = parsed.data;
@@ -91,7 +93,7 @@ async function readStatements(directory: string) {
     const statements = new Map<string, string>();
     for await (const line of linesOf(file)) {
       const parsed = schema.safeParse(objectOn(line));
-      if (!parsed.success) throw badRow(file, line.number, parsed.error.issues[0]);
+      if (!parsed.success) throw badRow(file, line.number, schema, parsed.error);
       statements.set(parsed.data.problemId, parsed.data.statement);
     }
     return { statements, statementsFile: file };
@@ -108,7 +110,7 @@ async function readContextFull(directory: string): Promise<ReadonlySet<string>> 
   if (!(await exists(file))) return full;
   for await (const line of linesOf(file)) {
     const parsed = candidateSchema.safeParse(objectOn(line));
-    if (!parsed.success) throw badRow(file, line.number, parsed.error.issues[0]);
+    if (!parsed.success) throw badRow(file, line.number, candidateSchema, parsed.error);
     if (parsed.data.outcome === "context-full") full.add(candidateKey(parsed.data));
   }
   return full;
@@ -121,13 +123,8 @@ function exists(file: string): Promise<boolean> {
   );
 }
 
-function badRow(
-  file: string,
-  number: number,
-  issue: { path: readonly PropertyKey[]; message: string } | undefined,
-): UserError {
-  const field = issue && issue.path.length > 0 ? `field ${issue.path.map(String).join(".")}: ` : "";
-  return new UserError(`${file}, line ${number}: ${field}${issue?.message ?? "not a row of this file"}.`, {
+function badRow(file: string, number: number, schema: z.ZodType, error: z.ZodError): UserError {
+  return new UserError(`${file}, line ${number}: ${describeIssues(schema, error)[0] ?? "not a row of this file"}.`, {
     hint: "Mend the line or take it out.",
   });
 }

@@ -10,7 +10,10 @@ import {
 } from "../../../pipeline/adapters/replay-engine/replay-server.ts";
 
 /** Recordings of whole traces: statements, each with its traces in candidate order. */
-export function recordingsOf(traces: Record<string, readonly string[]>, finish: "stop" | "length" = "stop"): Recordings {
+export function recordingsOf(
+  traces: Record<string, readonly string[]>,
+  finish: "stop" | "length" = "stop",
+): Recordings {
   const problems = Object.entries(traces).map(([statement, texts]) => ({
     statement,
     traces: texts.map((text, sample) => ({ kind: "whole" as const, sample, text, finish })),
