@@ -90,6 +90,7 @@ async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | u
  */
 function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): string[] {
   const isRoot = process.geteuid?.() === 0;
+  const ours = directories.filter((path) => path !== "/usr" && !path.startsWith("/usr/"));
   const tmpfs = (path: string) => [...(bounded ? ["--size", String(scratchBytes)] : []), "--tmpfs", path];
   return [
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
@@ -109,11 +110,18 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
     ...["--proc", "/proc", "--dev", "/dev"],
     ...tmpfs("/dev/shm"),
     ...tmpfs(scriptDirectory),
-    ...directories.filter((path) => !path.startsWith("/usr/")).flatMap((path) => ["--ro-bind-try", path, path]),
+    ...ours.flatMap(ancestors).flatMap((path) => ["--dir", path]), // else root's home keeps others out here too
+    ...ours.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--ro-bind", workerDirectory, "/run/sctir"],
     ...["--remount-ro", "/"],
     ...["--chdir", scriptDirectory],
   ];
+}
+
+/** The directories above a path, from the top, without the root. */
+function ancestors(path: string): string[] {
+  const above = dirname(path);
+  return above === "/" ? [] : [...ancestors(above), above];
 }
 
 /** /lib and its like are links into /usr on most systems, and directories on some. */
@@ -161,7 +169,7 @@ function workerEnvironment(scratch: string): Record<string, string> {
   return {
     ...{ HOME: scratch, LANG: "C.UTF-8", PATH: "/usr/bin:/bin", TMPDIR: scratch },
     // For the worker alone; programs do not see them.
-    ...{ PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", PYTHONNOUSERSITE: "1" },
+    ...{ PYTHONHASHSEED: "0", PYTHONNOUSERSITE: "1" },
     ...{ OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1", MKL_NUM_THREADS: "1" },
   };
 }

@@ -1,8 +1,9 @@
 """Runs a program as `python program.py` would, in a process that has its modules imported already.
 
 What a reader of its output can tell apart from a fresh interpreter is a bug here, with these exceptions: the random
-generators are seeded by the program's text, so that a run can be repeated; the hash seed is 0; and code that looks at
-the call stack below its own module finds the worker's frames there.
+generators are seeded by the program's text, so that a run can be repeated; the hash seed is 0; code that looks at the
+call stack below its own module finds the worker's frames there, and the recursion limit is higher by their number; a
+source with null characters or of an unknown encoding is refused in other words.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def report(raised: BaseException) -> int:
         return status_of_exit(exit_in_hook.code)
     except BaseException as failure:
         print("Error in sys.excepthook:", file=sys.stderr)
-        sys.__excepthook__(type(failure), failure, own_frames(failure.__traceback__))
+        failure.__traceback__ = own_frames(failure.__traceback__)
+        sys.__excepthook__(type(failure), failure, failure.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(raised), raised, traceback)
     # The interpreter would end itself by SIGINT, which is a shell's way to say 130.
@@ -206,23 +208,24 @@ def run_script(
         run_earlier(earlier, names, timeout_seconds)
         names["__file__"] = path
     on_start()
-    try:
-        status = execute(source, path, show_last_expression, names)
-    except BaseException as raised:
-        if isinstance(raised, MemoryError):
-            on_memory_error()
-        status = report(raised)
-    return finish(names, status)
+    raised = execute(source, path, show_last_expression, names)
+    if isinstance(raised, MemoryError):
+        on_memory_error()
+    return finish(names, report(raised) if raised else 0)
 
 
-def execute(source: bytes, path: str, show_last_expression: bool, names: dict[str, Any]) -> int:
+def execute(source: bytes, path: str, show_last_expression: bool, names: dict[str, Any]) -> BaseException | None:
+    """Returns what the program raised, rather than to handle it here: a hook is to see no exception around its own."""
     # A program has as many frames to itself as in an interpreter of its own.
     sys.setrecursionlimit(sys.getrecursionlimit() + depth_here())
-    for code, shown in codes(source, path, show_last_expression):
-        value = eval(code, names)
-        if shown and value is not None:
-            print(value)
-    return 0
+    try:
+        for code, shown in codes(source, path, show_last_expression):
+            value = eval(code, names)
+            if shown and value is not None:
+                print(value)
+    except BaseException as raised:
+        return raised
+    return None
 
 
 def depth_here() -> int:
@@ -230,4 +233,8 @@ def depth_here() -> int:
     frame, depth = sys._getframe(1), 0
     while frame is not None:
         frame, depth = frame.f_back, depth + 1
-    return depth
+    return depth + CALLS_IN_C
+
+
+# Until 3.11 the call of `eval` counts like a frame; since then C has a limit of its own.
+CALLS_IN_C = 1 if sys.version_info < (3, 12) else 0

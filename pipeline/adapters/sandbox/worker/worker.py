@@ -38,9 +38,10 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-import confinement
-import processes
-import script
+sys.dont_write_bytecode = True  # no caches beside these files; programs get the default back
+import confinement  # noqa: E402
+import processes  # noqa: E402
+import script  # noqa: E402
 
 PRELOADED = """
     math cmath random statistics fractions decimal itertools functools collections operator heapq bisect string re copy
