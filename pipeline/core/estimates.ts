@@ -51,7 +51,9 @@ export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly num
       (score) => score.majAt,
       (k, observations) => ({
         ...estimateOf(observations, method(k === largest ? bootstrap : fromPartitions)),
-        ...(sampled > 0 && { method: `${sampledSubsets} random subsets each for ${sampled} problems, the others exact` }),
+        ...(sampled > 0 && {
+          method: `${sampledSubsets} random subsets each for ${sampled} problems, the others exact`,
+        }),
       }),
     ),
   };

@@ -73,8 +73,20 @@ export function scoreProblem(
     const usable = scored.flatMap((values) => values.filter((value) => value.k === k));
     if (usable.length === 0) continue;
     const passSpread = single && 2 * k <= n ? partitionSpread(passAtVariance(n, right, k), n, k) : undefined;
-    passes.set(k, observe(usable.map(({ pass }) => pass), passSpread));
-    majorities.set(k, observe(usable.map(({ majority }) => majority), majoritySpread.get(k)));
+    passes.set(
+      k,
+      observe(
+        usable.map(({ pass }) => pass),
+        passSpread,
+      ),
+    );
+    majorities.set(
+      k,
+      observe(
+        usable.map(({ majority }) => majority),
+        majoritySpread.get(k),
+      ),
+    );
   }
   const candidateAccuracy = shareOfCandidates(replicates, expected);
   if (candidateAccuracy) passes.set(1, candidateAccuracy);

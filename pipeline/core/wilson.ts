@@ -11,6 +11,6 @@ export function wilsonInterval(share: number, n: number, level = intervalLevel):
   const z = normalTwoSided(level);
   const shrink = 1 + z ** 2 / n;
   const centre = (share + z ** 2 / (2 * n)) / shrink;
-  const half = ((z / shrink) * Math.sqrt((share * (1 - share)) / n + z ** 2 / (4 * n ** 2)));
+  const half = (z / shrink) * Math.sqrt((share * (1 - share)) / n + z ** 2 / (4 * n ** 2));
   return { low: share <= 0 ? 0 : Math.max(0, centre - half), high: share >= 1 ? 1 : Math.min(1, centre + half) };
 }

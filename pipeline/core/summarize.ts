@@ -1,0 +1,161 @@
+import type { Candidate } from "../artifacts/candidate.ts";
+import { executionOutcomes } from "../artifacts/execution.ts";
+import { candidateKey } from "../artifacts/identifier.ts";
+import type { SetSummary, Summary } from "../artifacts/summary.ts";
+import { estimatesOf } from "./estimates.ts";
+import { type JournalFacts, zeros } from "./journal-facts.ts";
+import { boundsOf, countRepeats, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
+import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
+import { randomStream, seedOf } from "./seed.ts";
+import { type VoteOptions, vote } from "./vote.ts";
+
+/** A candidate, without its texts: what became of it, and a fingerprint of all that it wrote. */
+export type SummaryCandidate = LedgerEntry &
+  Pick<Candidate, "problemId" | "replicate" | "tokens" | "milliseconds"> & { fingerprint: string | undefined };
+
+/** A problem with every candidate that the run planned for it. */
+export interface SummaryProblem {
+  problemId: string;
+  set: string;
+  gold: string;
+  expected: string; // under the answer policy
+  /** By replicate: its candidates, sorted by number, and what votes.jsonl says they elected. */
+  replicates: { candidates: SummaryCandidate[]; elected: string | null }[];
+}
+
+interface SummaryOptions {
+  runId: string;
+  vote: VoteOptions;
+  width: number;
+  journal: JournalFacts | undefined;
+}
+
+/** The seed of the resampling behind intervals: the same artifacts give the same summary. */
+const resamplingSeed = 1;
+
+/**
+ * The summary of a complete run: per set and of all. Every problem weighs the same, also where sets differ in size.
+ * Throws where a ledger does not balance, which a caller has to rule out.
+ */
+export function summarize(problems: readonly SummaryProblem[], options: SummaryOptions): Summary {
+  const sizes = sizesUpTo(options.width);
+  const scores = new Map(problems.map((problem) => [problem, score(problem, sizes, options.vote)]));
+  const sets = Map.groupBy(problems, ({ set }) => set);
+  const names = [...sets.keys()].toSorted();
+  return {
+    formatVersion: 1,
+    runId: options.runId,
+    sets: Object.fromEntries(names.map((name) => [name, summarizeSet(sets.get(name) ?? [], scores, sizes, options)])),
+    all: summarizeSet(problems, scores, sizes, options),
+    warnings: warningsOf(problems, options),
+  };
+}
+
+function score({ problemId, expected, replicates }: SummaryProblem, sizes: number[], vote: VoteOptions): ProblemScore {
+  const outcomes = replicates.map(({ candidates, elected }) => ({
+    observed: candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided"),
+    correct: elected === expected,
+  }));
+  const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });
+  return scoreProblem(outcomes, expected, { sizes, vote }, randomStream(seed));
+}
+
+function summarizeSet(
+  problems: readonly SummaryProblem[],
+  scores: ReadonlyMap<SummaryProblem, ProblemScore>,
+  sizes: number[],
+  { vote, width, journal }: SummaryOptions,
+): SetSummary {
+  const votes = problems.flatMap(({ expected, replicates }) =>
+    replicates.map((replicate) => ({ ...replicate, expected, correct: replicate.elected === expected })),
+  );
+  const candidates = votes.flatMap((each) => each.candidates);
+  const replicates = votes.length / problems.length;
+  const ledger = ledgerOf(candidates);
+  if (imbalance(ledger, { problems: problems.length, replicates, width }) !== 0) {
+    throw new Error(`the ledger of ${candidates.length} candidates does not balance`);
+  }
+  const unsolved: Record<string, number> = {};
+  let [low, high] = [0, 0];
+  for (const each of votes) {
+    // Without a lost candidate the verdict stands as it is.
+    const hasLost = each.candidates.some(({ lost }) => lost);
+    const bounds = hasLost ? boundsOf(each.candidates, each.expected, vote) : { low: each.correct, high: each.correct };
+    low += bounds.low ? 1 : 0;
+    high += bounds.high ? 1 : 0;
+    if (each.correct) continue;
+    const cause = unsolvedCause(each.candidates, each.expected, vote);
+    unsolved[cause] = (unsolved[cause] ?? 0) + 1;
+  }
+  return {
+    problems: problems.length,
+    replicates,
+    width,
+    ...estimatesOf(
+      problems.map((problem) => scores.get(problem)).filter((each) => each !== undefined),
+      sizes,
+      replicates,
+    ),
+    bounds: { low: low / votes.length, high: high / votes.length },
+    ledger,
+    unsolved,
+    ...(journal?.totals(candidates.map(candidateKey)) ?? { executions: zeros(executionOutcomes), truncatedTurns: 0 }),
+    lostCandidates: candidates.filter(({ lost }) => lost).length,
+    identicalCandidates: sum(votes.map((each) => repeatsOf(each.candidates))),
+    tokens: {
+      prompt: sum(candidates.map(({ tokens }) => tokens.prompt)),
+      completion: sum(candidates.map(({ tokens }) => tokens.completion)),
+    },
+    seconds: sum(candidates.map(({ milliseconds }) => milliseconds)) / 1000,
+  };
+}
+
+/** What a reader should know before trusting the numbers. */
+function warningsOf(problems: readonly SummaryProblem[], { vote: options, journal }: SummaryOptions): string[] {
+  const votes = problems.flatMap(({ replicates }) => replicates);
+  const candidates = votes.flatMap((each) => each.candidates);
+  const warnings: string[] = [];
+
+  const lost = candidates.filter((candidate) => candidate.lost).length;
+  if (lost > 0) {
+    warnings.push(
+      `${lost} of ${candidates.length} candidates were lost to the engine or the sandbox. They cast no ballot, and ` +
+        "candidate accuracy, pass@k and maj@k leave them out; `bounds` says how much they could change the accuracy.",
+    );
+  }
+  const decided = candidates.filter(({ outcome }) => outcome === "decided").length;
+  if (decided > 0) {
+    warnings.push(
+      `${decided} of ${candidates.length} candidates were cancelled once their vote was decided. Candidate accuracy, ` +
+        "pass@k and maj@k leave them out, so they favour candidates that finish early.",
+    );
+  }
+  const repeats = sum(votes.map((each) => repeatsOf(each.candidates)));
+  if (repeats > 0) {
+    const copies = votes.filter((each) => repeatsOf(each.candidates) === each.candidates.length - 1).length;
+    warnings.push(
+      `${repeats} of ${candidates.length} candidates have the same text as an earlier one of their problem; in ` +
+        `${copies} of ${votes.length} votes all candidates do. Short texts repeat by chance, and so does everything ` +
+        "at temperature 0; otherwise check that seeds reach the engine.",
+    );
+  }
+  const other = votes.filter((each) => vote(each.candidates, options).answer !== each.elected).length;
+  if (other > 0) {
+    warnings.push(
+      `votes.jsonl elects another answer in ${other} of ${votes.length} votes than the vote rule of this run. ` +
+        "Accuracy follows votes.jsonl, maj@k the rule.",
+    );
+  }
+  if (journal === undefined) {
+    warnings.push("There is no turns.jsonl: executions, cut-off turns and repeated texts were not counted.");
+  }
+  return warnings;
+}
+
+function repeatsOf(candidates: readonly SummaryCandidate[]): number {
+  return candidates.length > 1 ? countRepeats(candidates.map(({ fingerprint }) => fingerprint)) : 0;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

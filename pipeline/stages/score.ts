@@ -1,0 +1,156 @@
+import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
+import { turnsFile, verdictsFile, votesFile } from "../artifacts/artifact-file.ts";
+import { candidateKey } from "../artifacts/identifier.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
+import type { Summary } from "../artifacts/summary.ts";
+import type { Verdict } from "../artifacts/verdict.ts";
+import type { Vote } from "../artifacts/vote.ts";
+import { expectedAnswer } from "../core/answer-policy.ts";
+import { JournalFacts } from "../core/journal-facts.ts";
+import { isLost } from "../core/ledger.ts";
+import { type SummaryProblem, summarize } from "../core/summarize.ts";
+import { exitCodes, UserError } from "../core/user-error.ts";
+import { type CandidateTable, readCandidateTable, repeated, unknownProblem, voteKey } from "./candidate-table.ts";
+import type { RunStore } from "./ports.ts";
+
+export interface ScoreOptions {
+  policy: AnswerPolicy;
+  vote: RunConfig["vote"];
+  runId: string;
+}
+
+/**
+ * score: says which votes are right, and how far the result can be trusted. Reads selected.jsonl, candidates.jsonl,
+ * votes.jsonl and, where there is one, the journal turns.jsonl; writes verdicts.jsonl, sorted by key, and summary.json.
+ *
+ * Throws a UserError instead of a number that would mean nothing: where candidates or votes are missing, or everything
+ * was lost to the engine. Neither file is written then.
+ */
+export async function runScore(store: RunStore, options: ScoreOptions): Promise<Summary> {
+  const table = await readCandidateTable(store);
+  checkComplete(table);
+  const votes = await readVotes(store, table);
+  const journal = await readJournal(store, table);
+  const problems = table.problems.map((problem): SummaryProblem => {
+    const expected = expectedAnswer(problem.answer, options.policy);
+    const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
+      const candidates = table.candidates(problem.problemId, replicate).map((row) => {
+        const key = candidateKey(row);
+        return {
+          ...row,
+          lost: isLost(row, journal?.endedInCrash(key) ?? false),
+          fingerprint: journal?.fingerprint(key),
+        };
+      });
+      const answer = votes.get(voteKey({ problemId: problem.problemId, replicate }))?.answer ?? null;
+      return { candidates, elected: answer };
+    });
+    return { ...problem, expected, replicates };
+  });
+  checkNotAllLost(problems);
+  const summary = summarize(problems, { ...options, width: table.width, journal });
+  await store.replace(verdictsFile, verdictsOf(problems));
+  await store.writeSummary(summary);
+  return summary;
+}
+
+function* verdictsOf(problems: readonly SummaryProblem[]): Generator<Verdict> {
+  for (const { problemId, set, gold, expected, replicates } of problems) {
+    for (const [replicate, { candidates, elected }] of replicates.entries()) {
+      const solvedBy = candidates.filter(({ answer }) => answer === expected).length;
+      yield {
+        ...{ problemId, set, replicate, gold, expected },
+        ...{ answer: elected, correct: elected === expected, solvedBy, candidates: candidates.length },
+      };
+    }
+  }
+}
+
+/** A run whose candidates are not problems × replicates × width has no headline. */
+function checkComplete({ problems, replicates, width, candidates }: CandidateTable): void {
+  const rerun = "Run `sctir run CONFIG --out DIR` again: it generates what is missing.";
+  if (width === 0) {
+    throw new UserError("candidates.jsonl holds no candidate.", { hint: rerun, exitCode: exitCodes.checkFailed });
+  }
+  const gaps = problems
+    .map(({ problemId }) => {
+      const present = range(replicates).reduce((sum, replicate) => sum + candidates(problemId, replicate).length, 0);
+      return { problemId, missing: replicates * width - present };
+    })
+    .filter(({ missing }) => missing > 0);
+  if (gaps.length === 0) return;
+  const total = gaps.reduce((sum, { missing }) => sum + missing, 0);
+  const planned = `${problems.length} problems × ${replicates} replicates × ${width} candidates`;
+  throw new UserError(
+    `The run is incomplete: candidates.jsonl lacks ${total} of ${problems.length * replicates * width} rows ` +
+      `(${planned}): ${firstThree(gaps.map(({ problemId, missing }) => `${problemId} lacks ${missing}`))}.`,
+    { hint: `No score is told of a part. ${rerun}`, exitCode: exitCodes.checkFailed },
+  );
+}
+
+/** All votes by key. They must be there, once each, and from the candidates that are there. */
+async function readVotes(store: RunStore, table: CandidateTable): Promise<Map<string, Vote>> {
+  const { problems, replicates, candidates } = table;
+  const known = new Set(problems.map(({ problemId }) => problemId));
+  const votes = new Map<string, Vote>();
+  for await (const row of store.rows(votesFile)) {
+    const { problemId, replicate } = row;
+    if (!known.has(problemId)) throw unknownProblem(votesFile.name, problemId);
+    if (votes.has(voteKey(row))) throw repeated(votesFile.name, `${problemId}, replicate ${replicate}`);
+    const present = candidates(problemId, replicate).length;
+    if (row.candidates !== present) {
+      throw staleVotes(`${problemId}, replicate ${replicate}: a vote of ${row.candidates} candidates, not ${present}`);
+    }
+    votes.set(voteKey(row), row);
+  }
+  const missing = problems.flatMap(({ problemId }) =>
+    range(replicates).flatMap((replicate) =>
+      votes.has(voteKey({ problemId, replicate })) ? [] : [`${problemId}, replicate ${replicate}`],
+    ),
+  );
+  if (missing.length > 0) throw staleVotes(`it has no vote on ${firstThree(missing)}`);
+  return votes;
+}
+
+function staleVotes(what: string): UserError {
+  return new UserError(`votes.jsonl does not belong to candidates.jsonl: ${what}.`, {
+    hint: "Run `sctir vote DIR` again.",
+    exitCode: exitCodes.checkFailed,
+  });
+}
+
+/** Undefined where there is no turns.jsonl, as in a run written by another tool. */
+async function readJournal(store: RunStore, table: CandidateTable): Promise<JournalFacts | undefined> {
+  if (!(await store.has(turnsFile))) return undefined;
+  const known = new Set(table.problems.map(({ problemId }) => problemId));
+  const facts = new JournalFacts();
+  for await (const row of store.rows(turnsFile)) {
+    if (!known.has(row.problemId)) throw unknownProblem(turnsFile.name, row.problemId);
+    const key = candidateKey(row);
+    if (!facts.add(key, row)) throw repeated(turnsFile.name, `${key}, turn ${row.turn}`);
+  }
+  return facts;
+}
+
+/** A set whose every candidate was lost was not evaluated: it is no 0 %. */
+function checkNotAllLost(problems: readonly SummaryProblem[]): void {
+  const reached = new Set<string>();
+  for (const { set, replicates } of problems) {
+    if (replicates.some(({ candidates }) => candidates.some(({ lost }) => !lost))) reached.add(set);
+  }
+  const lost = [...new Set(problems.map(({ set }) => set))].filter((set) => !reached.has(set));
+  if (lost.length === 0) return;
+  throw new UserError(`Every candidate of ${lost.join(", ")} was lost to the engine or the sandbox.`, {
+    hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",
+    exitCode: exitCodes.unavailable,
+  });
+}
+
+function firstThree(items: readonly string[]): string {
+  const rest = items.length > 3 ? ` and ${items.length - 3} more` : "";
+  return `${items.slice(0, 3).join("; ")}${rest}`;
+}
+
+function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index);
+}
