@@ -67,8 +67,9 @@ function seconds(started) {
  */
 export function runQuietly(command, args, { cwd, env, hint, signal }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
-    const end = () => child.kill("SIGTERM");
+    // A group of its own, so that what the tool started is ended with it.
+    const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const end = () => endGroup(child.pid);
     signal.addEventListener("abort", end);
     if (signal.aborted) end();
 
@@ -90,4 +91,14 @@ export function runQuietly(command, args, { cwd, env, hint, signal }) {
       reject(new SetupError(`${[command, ...args].join(" ")}\n${how}:\n\n${shown}`, hint));
     });
   });
+}
+
+/** @param {number | undefined} leader */
+function endGroup(leader) {
+  if (leader === undefined) return;
+  try {
+    process.kill(-leader, "SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
 }
