@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { CsvError, parse } from "csv-parse";
+import { CsvError, type Options, parse } from "csv-parse";
 import { UserError } from "../../core/user-error.ts";
 import type { DataFormat } from "./data-row.ts";
 
@@ -14,7 +14,7 @@ export const csvFormat: DataFormat = {
   ending: ".csv",
   async *rows(path) {
     let line = 1; // where the next record may begin
-    const parser = parse({
+    const options: Options<CsvRecord, RawRecord> = {
       bom: true,
       raw: true,
       relax_column_count: true, // checked below, with the line where the row begins
@@ -22,12 +22,13 @@ export const csvFormat: DataFormat = {
       record_delimiter: ["\r\n", "\n"],
       max_record_size: recordCharactersAtMost,
       // Called as the parser goes, so that `line` is right for a fault in the next record too.
-      on_record({ record, raw }: { record: string[]; raw: string }): CsvRecord {
+      on_record({ record, raw }) {
         const first = line + lineEnds(/^[\r\n]*/u.exec(raw)?.[0] ?? ""); // blank lines before it are part of `raw`
         line += lineEnds(raw);
-        return { first, record };
+        return { record, first };
       },
-    });
+    };
+    const parser = parse(options as unknown as Options); // its overloads do not know what `raw` makes of a record
     const source = createReadStream(path);
     // Not `pipeline`: a consumer that stops early must not turn into an error of the stream.
     const feeding = feed(decodeUtf8(source, path), parser);
@@ -56,6 +57,12 @@ export const csvFormat: DataFormat = {
     }
   },
 };
+
+/** A record as the parser gives it with its option `raw`. */
+interface RawRecord {
+  record: string[];
+  raw: string;
+}
 
 interface CsvRecord {
   record: string[];
