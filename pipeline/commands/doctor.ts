@@ -52,15 +52,7 @@ export const command: CommandModule<unknown, DoctorArguments> = {
 /** Every check, one after the other, so that each is shown as soon as it is known. */
 async function* allChecks(configPath: string | undefined, overrides: readonly string[]): AsyncGenerator<CheckResult> {
   yield* machineChecks();
-  if (configPath === undefined) return;
-  let loaded: LoadedConfig;
-  try {
-    loaded = await loadRunConfig(configPath, overrides);
-  } catch (error) {
-    yield failedBy("config", error);
-    return;
-  }
-  yield* configChecks(configPath, loaded);
+  if (configPath !== undefined) yield* configChecks(configPath, overrides);
 }
 
 async function* machineChecks(): AsyncGenerator<CheckResult> {
@@ -82,7 +74,16 @@ async function* machineChecks(): AsyncGenerator<CheckResult> {
   );
 }
 
-async function* configChecks(path: string, { config, profile }: LoadedConfig): AsyncGenerator<CheckResult> {
+/** The config itself, then each of its problem files and its engine. */
+export async function* configChecks(path: string, overrides: readonly string[] = []): AsyncGenerator<CheckResult> {
+  let loaded: LoadedConfig;
+  try {
+    loaded = await loadRunConfig(path, overrides);
+  } catch (error) {
+    yield failedBy("config", error);
+    return;
+  }
+  const { config, profile } = loaded;
   const { sampling, strategy } = config;
   const shape = `${sampling.width} candidates × ${sampling.depth} turns`;
   yield ok("config", `${path}: ${strategy}, profile ${profile.name}, ${shape}`);
