@@ -207,22 +207,22 @@ async function uniqueFields({ path, fileName }: ProblemFileSource): Promise<stri
 
 /** Mapped fields that a file may lack. One that no row has is worth a note where a similar name hints at a slip. */
 class OptionalFields {
-  readonly #missing: Map<string, string | undefined>;
+  readonly #missing: Set<string>;
+  #names: string[] = []; // of the first row
 
   constructor({ level, url }: FieldMapping) {
-    this.#missing = new Map([level, url].filter((name) => name !== undefined).map((name) => [name, undefined]));
+    this.#missing = new Set([level, url].filter((name) => name !== undefined));
   }
 
   look({ values }: DataRow): void {
-    for (const name of this.#missing.keys()) {
-      if (fieldOf(values, name) !== undefined) this.#missing.delete(name);
-      else this.#missing.set(name, nearestName(name, Object.keys(values)));
-    }
+    if (this.#names.length === 0) this.#names = Object.keys(values);
+    for (const name of this.#missing) if (fieldOf(values, name) !== undefined) this.#missing.delete(name);
   }
 
   notes(path: string): string[] {
-    return [...this.#missing].flatMap(([name, nearest]) =>
-      nearest ? [`${path}: no row has the field "${name}"; did you mean "${nearest}"?`] : [],
-    );
+    return [...this.#missing].flatMap((name) => {
+      const nearest = nearestName(name, this.#names);
+      return nearest ? [`${path}: no row has the field "${name}"; did you mean "${nearest}"?`] : [];
+    });
   }
 }
