@@ -53,7 +53,7 @@ def new_main(path: str) -> dict[str, Any]:
 def codes(source: bytes, path: str, show_last_expression: bool) -> Iterator[tuple[CodeType, bool]]:
     """What to execute, in order, and whether its value is to be shown. Raises SyntaxError, ValueError and so on."""
     if show_last_expression:
-        module = ast.parse(source, path)
+        module: Any = compile(source, path, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
         if module.body and isinstance(module.body[-1], ast.Expr):
             last = module.body.pop()
             start = compile(module, path, "exec", dont_inherit=True)
@@ -182,8 +182,9 @@ def run_earlier(earlier: list[str], names: dict[str, Any], seconds: float) -> No
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, previous)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-    flush(sys.stdout)
-    flush(sys.stderr)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        os.dup2(devnull, number)  # a block may have closed it
+        flush(stream)
     for number, descriptor in enumerate(kept, start=1):
         os.dup2(descriptor, number)
     for descriptor in (*kept, devnull):

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib
 import importlib.metadata
 import json
 import math
@@ -40,18 +39,16 @@ from typing import Any, NoReturn
 
 sys.dont_write_bytecode = True  # no caches beside these files; programs get the default back
 import confinement  # noqa: E402
+import preloading  # noqa: E402
 import processes  # noqa: E402
 import script  # noqa: E402
 
-PRELOADED = """
-    math cmath random statistics fractions decimal itertools functools collections operator heapq bisect string re copy
-    datetime time json typing dataclasses traceback warnings numpy sympy mpmath scipy gmpy2 networkx
-""".split()
 REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
 PREPARATION_SECONDS = 30  # from the fork to the first line of a program; milliseconds unless the machine stalls
+DESCRIPTORS = 256  # more are never open, in the worker and in a program
 CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of sysexits.h
 
 
@@ -439,21 +436,6 @@ def remove(path: str) -> None:
         os.unlink(path)
 
 
-def preload() -> None:
-    for name in PRELOADED:
-        try:
-            importlib.import_module(name)
-        except ImportError:
-            pass
-    for name in ("confinement", "processes", "script"):
-        del sys.modules[name]  # a program's own file of that name is not to be taken for ours
-    gc.collect()
-    gc.freeze()  # a program's collections neither visit nor copy what all share
-
-
-DESCRIPTORS = 256
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("script_directory")
@@ -475,7 +457,9 @@ def main() -> None:
     path = settings.path
     sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], settings.scratch
     gc.disable()
-    preload()
+    preloading.preload()
+    for name in ("confinement", "preloading", "processes", "script"):
+        del sys.modules[name]  # a program's own file of that name is not to be taken for ours
     sys.dont_write_bytecode = False
     for name in set(os.environ) - {"HOME", "LANG", "PATH", "TMPDIR"}:
         del os.environ[name]

@@ -1,0 +1,48 @@
+import { randomInt } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A number that no other process has among its arguments, so that `sleep` takes it too. */
+export function newMarker(): string {
+  return String(1_000_000_000 + randomInt(1_000_000_000));
+}
+
+/** The live processes of this machine that have a marker among their arguments, or as their name. */
+export async function processesMarked(marker: string): Promise<number[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/u.test(name));
+  const marked = await Promise.all(
+    pids.map(async (pid) => {
+      try {
+        const [commandLine, name] = await Promise.all(
+          ["cmdline", "comm"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8")),
+        );
+        return commandLine?.includes(marker) || name?.includes(marker) ? [Number(pid)] : [];
+      } catch {
+        return []; // it ended while we looked
+      }
+    }),
+  );
+  return marked.flat();
+}
+
+/** Waits for a number of them, and throws when it does not come about. */
+export async function waitForMarked(marker: string, isExpected: (count: number) => boolean): Promise<number[]> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const pids = await processesMarked(marker);
+    if (isExpected(pids.length)) return pids;
+    await sleep(25);
+  }
+  throw new Error(`Waited in vain; the processes are ${await processesMarked(marker)}.`);
+}
+
+/** The processes that descend from a process, with their parents. */
+export async function descendants(ancestor: number): Promise<number[]> {
+  const children = new Map<number, number[]>();
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/u.test(name))) {
+    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
+  }
+  const below = (pid: number): number[] => (children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
+  return below(ancestor);
+}
