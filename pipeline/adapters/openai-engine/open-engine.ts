@@ -49,7 +49,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
   async function planTokens(request: GenerationRequest, conversation: Conversation, signal: AbortSignal) {
     const wanted = { maxTokens: request.maxTokens, counted: undefined };
     if (maxModelLen === undefined) return wanted;
-    const atMost = request.promptTokensAtMost ?? promptTokensAtMost(conversation);
+    const atMost = Math.min(request.promptTokensAtMost ?? Number.POSITIVE_INFINITY, promptTokensAtMost(conversation));
     if (maxModelLen - atMost >= request.maxTokens) return wanted;
     const server = pool.choose(candidateOf(request.requestId));
     const count = await countPromptTokens(config, server, conversation, { signal, now });

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { until } from "../../helpers/scripted-engine.ts";
 import { anEngine, aRequest, aServer, engineOn } from "./engine-under-test.ts";
@@ -67,6 +68,7 @@ describe("the caller's abort", () => {
     controller.abort();
     expect(new Set((await Promise.all(doomed)).map(({ kind }) => kind))).toEqual(new Set(["aborted"]));
     expect(warnings).toEqual([]);
+    expect(getEventListeners(controller.signal, "abort")).toEqual([]);
   });
 });
 

@@ -70,6 +70,28 @@ describe("several servers", () => {
     expect(lame.log.length).toBeGreaterThan(4);
   });
 
+  it("lose a candidate, if only for a while, to a fault that another candidate met", async () => {
+    const [lame, good] = [
+      await aServer(({ candidate }) => (candidate === 2 ? { status: 500 } : "Yes.")),
+      await aServer(),
+    ];
+    const engine = anEngine({ baseUrls: [lame.baseUrl, good.baseUrl] }, { now: () => 0, sleep: async () => {} });
+    for (const id of ["0:0", "1:0", "2:0", "0:1"]) await engine.generate(aRequest({ requestId: `set/p:0:${id}` }));
+    expect(ids(lame)).toEqual(["set/p:0:0:0:0", "set/p:0:2:0:0"]);
+    expect(ids(good)).toEqual(["set/p:0:1:0:0", "set/p:0:2:0:1", "set/p:0:0:1:0"]);
+  });
+
+  it("stand in for one another also after a wait longer than the rest", async () => {
+    let clock = 0;
+    const sleep = async () => {
+      clock += 60_000;
+    };
+    const [bad, good] = [await aServer(() => ({ status: 429 })), await aServer()];
+    const engine = anEngine({ baseUrls: [bad.baseUrl, good.baseUrl] }, { now: () => clock, sleep });
+    expect(await engine.generate(aRequest())).toMatchObject({ endpoint: good.baseUrl });
+    expect(bad.log).toHaveLength(1);
+  });
+
   it("are all tried before a generation is given up", async () => {
     const servers = [await aServer(() => ({ status: 500 })), await aServer(() => ({ status: 500 }))];
     const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl), maxAttempts: 4 });
