@@ -25,6 +25,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
   const calls = new Set<AbortController>();
   let maxModelLen = config.maxModelLen;
   let isClosed = false;
+  const waits = (signal: AbortSignal) => ({ signal, now, random, sleep });
 
   /** Runs a task with a signal that the caller's abort and the engine's close both set off. */
   async function withSignal<Result>(
@@ -52,7 +53,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     const atMost = Math.min(request.promptTokensAtMost ?? Number.POSITIVE_INFINITY, promptTokensAtMost(conversation));
     if (maxModelLen - atMost >= request.maxTokens) return wanted;
     const server = pool.choose(candidateOf(request.requestId));
-    const count = await countPromptTokens(config, server, conversation, { signal, now });
+    const count = await countPromptTokens(config, server, conversation, waits(signal));
     if (count.kind === "context-full") return { maxTokens: 0, counted: undefined };
     if (count.kind === "count") {
       return { maxTokens: Math.min(request.maxTokens, maxModelLen - count.tokens), counted: count.tokens };
@@ -64,20 +65,16 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
 
   /** How many tokens to ask for after a server refused `asked` of them; below 1 when it is of no use. */
   async function planLess(
-    failure: RequestFailure,
-    asked: number,
-    counted: number | undefined,
-    conversation: Conversation,
-    server: PooledServer,
-    signal: AbortSignal,
+    { message = "" }: RequestFailure,
+    { asked, counted, conversation, server, signal }: Refused,
   ): Promise<number> {
-    const said = readContextOverflow(failure.message ?? "");
+    const said = readContextOverflow(message);
     const limit = said?.contextLength ?? maxModelLen;
     if (said === undefined || limit === undefined) return 0;
     if (said.inputTokens !== undefined && !said.inputIsLowerBound) return Math.min(asked - 1, limit - said.inputTokens);
     if (said.inputTokens !== undefined && said.inputTokens >= limit) return 0;
     const count =
-      counted === undefined ? await countPromptTokens(config, server, conversation, { signal, now }) : undefined;
+      counted === undefined ? await countPromptTokens(config, server, conversation, waits(signal)) : undefined;
     if (count?.kind === "context-full") return 0;
     if (count?.kind === "count") return Math.min(asked - 1, limit - count.tokens);
     if (said.inputTokens === undefined) return 0;
@@ -123,7 +120,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       if (isAboutContext(failure)) {
         if (hasAskedForLess) return { kind: "context-full" };
         hasAskedForLess = true;
-        maxTokens = await planLess(failure, maxTokens, counted, conversation, server, signal);
+        maxTokens = await planLess(failure, { asked: maxTokens, counted, conversation, server, signal });
         continue;
       }
       failures += 1;
@@ -139,7 +136,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
   return {
     async connect() {
       return withSignal(undefined, async (signal) => {
-        const description = await connectServers(config, servers, { signal, now, random, sleep });
+        const description = await connectServers(config, servers, waits(signal));
         maxModelLen = description.maxModelLen;
         return description;
       });
@@ -156,6 +153,15 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       await close();
     },
   };
+}
+
+/** A request that was too long. */
+interface Refused {
+  asked: number; // its max_tokens
+  counted: number | undefined; // its prompt's tokens, if they are known
+  conversation: Conversation;
+  server: PooledServer;
+  signal: AbortSignal;
 }
 
 /** `<problemId>:<replicate>:<candidate>` of a request id; the turn is the part after the last colon. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
+import { backOff } from "./back-off.ts";
 import { readContextOverflow } from "./context-overflow.ts";
-import type { OpenEngineConfig } from "./engine-config.ts";
-import { type ExchangeOptions, exchange } from "./exchange.ts";
+import type { EnginePorts, OpenEngineConfig } from "./engine-config.ts";
+import { exchange } from "./exchange.ts";
 import { bytesOf, type Conversation, tokenizeBody } from "./request-body.ts";
 import type { PooledServer } from "./server-pool.ts";
 
@@ -12,6 +13,7 @@ const addedTokens = { prompt: 8, messages: 256 };
 const bytesPerToken = 2.5;
 
 const tokenizeTimeoutSeconds = 30;
+const tokenizeAttempts = 3;
 
 /** No prompt of this conversation is longer, in tokens. */
 export function promptTokensAtMost(conversation: Conversation): number {
@@ -26,22 +28,30 @@ export type PromptCount = { kind: "count"; tokens: number } | { kind: "unknown" 
 
 const tokenizeSchema = z.object({ count: z.number().int().nonnegative() });
 
-/** Asks the server how long a prompt is, with its template. `unknown` where the server cannot tell (now). */
+/**
+ * Asks the server how long a prompt is, with its template. `unknown` where the server cannot tell. A passing fault is
+ * waited out, because an estimate in place of a count would give another max_tokens and so perhaps another text.
+ */
 export async function countPromptTokens(
   config: OpenEngineConfig,
   server: PooledServer,
   conversation: Conversation,
-  { signal, now }: Pick<ExchangeOptions, "signal" | "now">,
+  { signal, now, random, sleep }: Required<EnginePorts> & { signal: AbortSignal },
 ): Promise<PromptCount> {
-  if (config.dialect !== "vllm" || !server.tokenizes) return { kind: "unknown" };
   const timeoutSeconds = Math.min(config.requestTimeoutSeconds, tokenizeTimeoutSeconds);
   const body = tokenizeBody(config.model, conversation);
-  const answer = await exchange(server, `${server.rootUrl}/tokenize`, body, { signal, timeoutSeconds, now });
-  if (answer.kind === "failure") {
-    const { status, message = "" } = answer.failure;
-    if (status === 400 && readContextOverflow(message) !== undefined) return { kind: "context-full" };
-    if (status === 404 || status === 405 || status === 501) server.tokenizes = false;
+  for (let attempt = 0; attempt < tokenizeAttempts; attempt += 1) {
+    if (config.dialect !== "vllm" || !server.tokenizes || signal.aborted) break;
+    const answer = await exchange(server, `${server.rootUrl}/tokenize`, body, { signal, timeoutSeconds, now });
+    const counted = answer.kind === "reply" ? tokenizeSchema.safeParse(answer.body) : undefined;
+    if (counted?.success) return { kind: "count", tokens: counted.data.count };
+    if (answer.kind === "failure") {
+      const { status, message = "", passing } = answer.failure;
+      if (status === 400 && readContextOverflow(message) !== undefined) return { kind: "context-full" };
+      if (status === 404 || status === 405 || status === 501) server.tokenizes = false;
+      if (!passing) break;
+    }
+    if (attempt + 1 < tokenizeAttempts) await sleep(backOff(attempt, random()), signal);
   }
-  const counted = answer.kind === "reply" ? tokenizeSchema.safeParse(answer.body) : undefined;
-  return counted?.success ? { kind: "count", tokens: counted.data.count } : { kind: "unknown" };
+  return { kind: "unknown" };
 }

@@ -91,12 +91,26 @@ describe("max_tokens", () => {
   });
 
   it.each([{ status: 500 }, { raw: '{"count":"many"}' }, { raw: "null" }, { reset: true }])(
-    "is estimated when /tokenize fails: %j",
+    "is estimated when /tokenize keeps failing: %j",
     async (fault) => {
       const intercept = (path: string) => (path === "/tokenize" ? fault : undefined);
       const { generate, server } = await engineOn(answer, { maxModelLen: 200 }, { intercept });
       expect(await generate({ prompt, maxTokens: 100 })).toMatchObject({ kind: "generation" });
       expect(server.log[0]?.body.max_tokens).toBe(40);
+    },
+  );
+});
+
+describe("a count of tokens", () => {
+  it.each([{ status: 503 }, { raw: "null" }, { reset: true }])(
+    "is asked for again after a fault: %j",
+    async (fault) => {
+      let asked = 0;
+      const intercept = (path: string) => (path === "/tokenize" && ++asked < 3 ? fault : undefined);
+      const { generate, server, waits } = await engineOn(answer, { maxModelLen: 130 }, { intercept });
+      await generate({ prompt, maxTokens: 100 });
+      expect(server.log[0]?.body.max_tokens).toBe(30);
+      expect(waits).toEqual([250, 500]);
     },
   );
 });
