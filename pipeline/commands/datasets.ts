@@ -62,10 +62,15 @@ const fetchCommand: CommandModule<unknown, FetchArguments> = {
       .example("$0 datasets fetch --all", "everything that can be downloaded"),
   async handler({ names = [], all = false, again = false, json }) {
     const fetched = [];
+    using interruption = abortOnInterrupt();
     for (const card of await chosenCards(names, all)) {
       const progress = showProgress(card.name);
       try {
-        const result = await fetchDataset(card, { again, onProgress: progress.update });
+        const result = await fetchDataset(card, {
+          again,
+          onProgress: progress.update,
+          signal: interruption.signal,
+        });
         progress.finish(
           result.downloaded ? `${card.name}: ${result.rows} rows, checked` : `${card.name}: is here already`,
         );
@@ -200,6 +205,14 @@ function shortPath(path: string): string {
   if (!here.startsWith("..")) return here;
   const home = homedir() + sep;
   return path.startsWith(home) ? `~/${path.slice(home.length)}` : path;
+}
+
+/** Ctrl-C ends a download so that it can be gone on with; a second one ends the process, as ever. */
+function abortOnInterrupt(): Disposable & { signal: AbortSignal } {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  process.once("SIGINT", abort);
+  return { signal: controller.signal, [Symbol.dispose]: () => process.off("SIGINT", abort) };
 }
 
 const lineIntervalMilliseconds = 5000;

@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { pipeline, Readable } from "node:stream";
 import { CsvError, type Options, parse } from "csv-parse";
 import { UserError } from "../../core/user-error.ts";
 import type { DataFormat } from "./data-row.ts";
@@ -29,9 +30,8 @@ export const csvFormat: DataFormat = {
       },
     };
     const parser = parse(options as unknown as Options); // its overloads do not know what `raw` makes of a record
-    const source = createReadStream(path);
-    // Not `pipeline`: a consumer that stops early must not turn into an error of the stream.
-    const feeding = feed(decodeUtf8(source, path), parser);
+    // What goes wrong destroys the parser with its error, which the loop below throws; the callback has nothing to add.
+    pipeline(Readable.from(decodeUtf8(path)), parser, () => {});
     let header: string[] | undefined;
     try {
       for await (const { record, first } of parser as AsyncIterable<CsvRecord>) {
@@ -47,12 +47,10 @@ export const csvFormat: DataFormat = {
         }
         yield { place: `line ${first}`, values: Object.fromEntries(header.map((name, at) => [name, record[at]])) };
       }
-      await feeding;
     } catch (error) {
       if (error instanceof CsvError) throw describeFault(error, path, line);
       throw error;
     } finally {
-      source.destroy();
       parser.destroy();
     }
   },
@@ -69,28 +67,11 @@ interface CsvRecord {
   first: number; // its first line
 }
 
-async function feed(decoded: AsyncIterable<string>, parser: ReturnType<typeof parse>): Promise<void> {
-  try {
-    for await (const text of decoded) {
-      if (parser.destroyed) return;
-      if (!parser.write(text)) {
-        await new Promise<void>((resolve) => {
-          parser.once("drain", resolve);
-          parser.once("close", resolve);
-        });
-      }
-    }
-    parser.end();
-  } catch (error) {
-    parser.destroy(error instanceof Error ? error : new Error(String(error)));
-  }
-}
-
-async function* decodeUtf8(source: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<string> {
+async function* decodeUtf8(path: string): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let line = 1;
   try {
-    for await (const bytes of source) {
+    for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>) {
       const text = decoder.decode(bytes, { stream: true });
       yield text;
       line += lineEnds(text);
@@ -111,6 +92,12 @@ function lineEnds(text: string): number {
 }
 
 function checkHeader(header: string[], path: string, line: number): string[] {
+  const other = header.length === 1 ? /[;\t|]/u.exec(header[0] ?? "")?.[0] : undefined;
+  if (other !== undefined) {
+    throw new UserError(`${path}, line ${line}: expected commas between the fields, found ${JSON.stringify(other)}.`, {
+      hint: "Save the file with commas.",
+    });
+  }
   const twice = header.find((name, at) => header.indexOf(name) !== at);
   if (twice === undefined) return header;
   throw new UserError(`${path}, line ${line}: the header names the field "${twice}" twice.`, {

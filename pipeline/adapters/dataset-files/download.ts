@@ -1,4 +1,4 @@
-import { open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { type Dispatcher, request } from "undici";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import { fileFault, fileSha256 } from "./data-file.ts";
@@ -173,18 +173,19 @@ async function receive(
   const report = () => onProgress?.(totalBytes === undefined ? { bytes } : { bytes, totalBytes });
   // Without this listener an abort between two reads would be an uncaught error.
   body.on("error", () => {});
-  const handle = await writing(partialPath, () => open(partialPath, from === 0 ? "w" : "a"));
+  const handle = await writing(partialPath, () => open(partialPath, from === 0 ? "w" : "r+"));
   try {
     report();
     const chunks = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     while (true) {
       const next = await connecting(new URL(job.url), signal, () => chunks.next());
       if (next.done) break;
-      bytes += next.value.length;
-      if (bytes > bytesAtMost) {
+      if (bytes + next.value.length > bytesAtMost) {
         throw new UserError(`${job.url} sends more than ${bytesAtMost / 2 ** 30} GiB, which no problem set has.`);
       }
-      await writing(partialPath, () => handle.appendFile(next.value));
+      // At its place rather than at the end: another process that downloads the same file does no harm then.
+      await writing(partialPath, () => writeAt(handle, next.value, bytes));
+      bytes += next.value.length;
       report();
     }
     await writing(partialPath, () => handle.sync());
@@ -196,6 +197,13 @@ async function receive(
     throw new TransientFault(`only ${bytes} of ${totalBytes} bytes arrived`);
   }
   if (totalBytes !== undefined && bytes > totalBytes) await startAgain(job, "more bytes arrived than were announced");
+}
+
+async function writeAt(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
+  for (let written = 0; written < chunk.length; ) {
+    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
+    written += bytesWritten;
+  }
 }
 
 /** Ends the attempt for an answer that holds no file. */

@@ -58,8 +58,9 @@ export async function fetchDataset(card: DatasetCard, options: FetchOptions = {}
     await dispatcher.destroy();
   }
   const { rows, sha256 } = await checkDownload(card, partialPath, url);
-  await rename(partialPath, path).catch((error: unknown) => {
-    throw fileFault(error, path);
+  await rename(partialPath, path).catch(async (error: NodeJS.ErrnoException) => {
+    // Another process may have downloaded the same file, and given it its name just before.
+    if (error.code !== "ENOENT" || !(await isFile(path))) throw fileFault(error, path);
   });
   await rm(partialNotePath(partialPath), { force: true });
   return { path, rows, sha256, downloaded: true };

@@ -281,7 +281,7 @@ describe("a CSV file", () => {
     ["a quote within a value", 'id,problem,answer\n1,a "b" c,2\n', "at or after line 2: a quote stands in the middle"],
     ["text after a quote", 'id,problem,answer\n1,"a" c,2\n', "at or after line 2: a quoted value goes on"],
     ["a field named twice", "id,problem,problem\n1,p,2\n", 'names the field "problem" twice'],
-    ["semicolons", "id;problem;answer\n1;p;2\n", "the row has id;problem;answer"],
+    ["semicolons", "id;problem;answer\n1;p;2\n", 'line 1: expected commas between the fields, found ";"'],
     ["nothing but a header", "id,problem,answer\n", "holds no rows"],
     ["bytes that are not UTF-8", Buffer.from("id,problem,answer\n1,é,2\n", "latin1"), "expected UTF-8"],
   ])("with %s is refused", async (_what, content, message) => {
