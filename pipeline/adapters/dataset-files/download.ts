@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { open, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { type Dispatcher, request } from "undici";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import { fileFault, fileSha256 } from "./data-file.ts";
@@ -19,7 +19,7 @@ export interface DownloadRequest {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** Waits between tries. */
-  sleep(milliseconds: number): Promise<void>;
+  sleep(milliseconds: number): Promise<unknown>;
 }
 
 const attemptsAtMost = 6;
@@ -173,7 +173,7 @@ async function receive(
   const report = () => onProgress?.(totalBytes === undefined ? { bytes } : { bytes, totalBytes });
   // Without this listener an abort between two reads would be an uncaught error.
   body.on("error", () => {});
-  const handle = await writing(partialPath, () => open(partialPath, from === 0 ? "w" : "r+"));
+  const handle = await writing(partialPath, () => open(partialPath, from === 0 ? "w" : "a"));
   try {
     report();
     const chunks = (body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
@@ -183,8 +183,7 @@ async function receive(
       if (bytes + next.value.length > bytesAtMost) {
         throw new UserError(`${job.url} sends more than ${bytesAtMost / 2 ** 30} GiB, which no problem set has.`);
       }
-      // At its place rather than at the end: another process that downloads the same file does no harm then.
-      await writing(partialPath, () => writeAt(handle, next.value, bytes));
+      await writing(partialPath, () => handle.appendFile(next.value));
       bytes += next.value.length;
       report();
     }
@@ -197,13 +196,6 @@ async function receive(
     throw new TransientFault(`only ${bytes} of ${totalBytes} bytes arrived`);
   }
   if (totalBytes !== undefined && bytes > totalBytes) await startAgain(job, "more bytes arrived than were announced");
-}
-
-async function writeAt(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
-    written += bytesWritten;
-  }
 }
 
 /** Ends the attempt for an answer that holds no file. */

@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EnvHttpProxyAgent } from "undici";
 import type { DatasetCard } from "../../artifacts/dataset-card.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
+import { lockRun } from "../run-directory/run-lock.ts";
 import { fileFault } from "./data-file.ts";
 import { type DownloadProgress, discardPartial, download, partialNotePath } from "./download.ts";
 import { withCard } from "./load-problems.ts";
@@ -18,7 +19,7 @@ export interface FetchOptions {
   onProgress?: (progress: DownloadProgress) => void;
   signal?: AbortSignal;
   /** Waits between tries [by the clock]. */
-  sleep?: (milliseconds: number) => Promise<void>;
+  sleep?: (milliseconds: number) => Promise<unknown>;
 }
 
 export interface FetchedDataset {
@@ -40,8 +41,22 @@ export async function fetchDataset(card: DatasetCard, options: FetchOptions = {}
   const path = cachedFile(card, environment);
   if (!again && (await isFile(path))) return describeCached(card, path);
   const url = sourceUrl(card, environment);
-  const partialPath = `${path}.partial`;
   await makeDirectory(dirname(path));
+  const release = await lockCacheFolder(dirname(path));
+  try {
+    return await downloadTo(path, url, card, { ...options, environment });
+  } finally {
+    await release();
+  }
+}
+
+async function downloadTo(
+  path: string,
+  url: string,
+  card: DatasetCard,
+  { environment, signal, onProgress, sleep = delay }: FetchOptions & { environment: Environment },
+): Promise<FetchedDataset> {
+  const partialPath = `${path}.partial`;
   const dispatcher = proxyAgent(environment);
   try {
     await download({
@@ -50,20 +65,32 @@ export async function fetchDataset(card: DatasetCard, options: FetchOptions = {}
       token: environment.HF_TOKEN || undefined,
       sha256: card.source?.sha256,
       dispatcher,
-      signal: options.signal,
-      onProgress: options.onProgress,
-      sleep: options.sleep ?? ((milliseconds) => delay(milliseconds)),
+      signal,
+      onProgress,
+      sleep: (milliseconds) => sleep(milliseconds),
     });
   } finally {
     await dispatcher.destroy();
   }
   const { rows, sha256 } = await checkDownload(card, partialPath, url);
-  await rename(partialPath, path).catch(async (error: NodeJS.ErrnoException) => {
-    // Another process may have downloaded the same file, and given it its name just before.
-    if (error.code !== "ENOENT" || !(await isFile(path))) throw fileFault(error, path);
+  await rename(partialPath, path).catch((error: unknown) => {
+    throw fileFault(error, path);
   });
   await rm(partialNotePath(partialPath), { force: true });
   return { path, rows, sha256, downloaded: true };
+}
+
+/** Two processes must not write one partial file. */
+async function lockCacheFolder(folder: string): Promise<() => Promise<void>> {
+  try {
+    return await lockRun(folder);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(`The cache cannot be written. ${error.message}`, {
+      hint: "Wait for a download that is under way, or set SCTIR_CACHE to a folder of your own.",
+      cause: error,
+    });
+  }
 }
 
 function proxyAgent(environment: Environment): EnvHttpProxyAgent {

@@ -330,6 +330,22 @@ describe("fetching a set", () => {
     expect(server.requests[1]?.headers).toMatchObject({ range: "bytes=900-" });
   });
 
+  it("is left to the process that is at it already", async () => {
+    let finish = () => {};
+    const { fetch, server } = await trial((request, response) => {
+      finish = () => sendFile(request, response, bytes);
+    });
+    const first = fetch();
+    await expect.poll(() => server.requests.length).toBe(1);
+    await expect(fetch()).rejects.toMatchObject({
+      name: "UserError",
+      message: expect.stringContaining("is in use by"),
+    });
+    finish();
+    expect(await first).toMatchObject({ sha256: checksum });
+    expect(server.requests).toHaveLength(1);
+  });
+
   it("into a cache that cannot be made is refused", async () => {
     const SCTIR_CACHE = folder.write("a-file", "");
     await expect(fetchDataset(card(), { environment: { SCTIR_CACHE } })).rejects.toMatchObject({
