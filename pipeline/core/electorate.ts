@@ -52,7 +52,8 @@ export function winCounter({ ballots, answers, rightByDefault }: Electorate): (v
       if (count === 0) firsts[answer] = index;
       counts[answer] = count + 1;
     }
-    const most = counts.reduce((a, b) => Math.max(a, b), 0);
+    let most = 0;
+    for (let answer = 0; answer < answers; answer += 1) most = Math.max(most, counts[answer] ?? 0);
     if (most === 0) return rightByDefault;
     if (counts[0] !== most) return false;
     const first = firsts[0] ?? 0;
