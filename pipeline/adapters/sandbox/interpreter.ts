@@ -26,7 +26,7 @@ const inspection = `
 import json, os, sys, sysconfig
 found = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix]
 found += [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-found += [os.path.realpath(path) for path in found] 
+found += [os.path.realpath(path) for path in found]
 print(json.dumps({"executable": sys.executable, "version": sys.version_info[:2], "directories": sorted(set(found))}))
 `;
 
@@ -54,12 +54,22 @@ async function inspect(python: string, hint: string): Promise<Interpreter> {
   const unusable = (why: string) =>
     new UserError(`The Python at ${python} cannot be used: ${why}`, { hint, exitCode: exitCodes.unavailable });
   if (result.failed) throw unusable(result.stderr.trim() || result.originalMessage || "it does not run.");
-  const { executable, version, directories } = inspectionSchema.parse(JSON.parse(result.stdout));
+  const found = inspectionSchema.safeParse(parseJson(result.stdout));
+  if (!found.success) throw unusable("it does not answer as a Python does.");
+  const { executable, version, directories } = found.data;
   const [major, minor] = version;
   if (major < oldestVersion[0] || (major === oldestVersion[0] && minor < oldestVersion[1])) {
     throw unusable(`it is version ${version.join(".")}, and ${oldestVersion.join(".")} is the oldest that will do.`);
   }
   return { executable, directories: outermost(directories) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Without those that lie in another one. */
