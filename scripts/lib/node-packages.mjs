@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   accessSync,
   constants,
@@ -12,6 +13,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
 import { readJson } from "./json-file.mjs";
+import { isAtLeast } from "./platform.mjs";
 import { SetupError } from "./setup-error.mjs";
 import { hashOf, installedMatchesLock } from "./setup-state.mjs";
 import { runQuietly } from "./steps.mjs";
@@ -37,7 +39,8 @@ export function readNodeState(root) {
 }
 
 /**
- * Runs `npm ci`, development packages included, and checks that it brought Node.
+ * Runs `npm ci`, development packages included, and sees to the Node that runs sctir: the one that npm brought, else
+ * this machine's own where it will do.
  *
  * @param {string} root
  * @param {AbortSignal} signal
@@ -56,16 +59,38 @@ export async function installNodePackages(root, signal) {
   } finally {
     if (cache) rmSync(cache, { recursive: true, force: true });
   }
-  if (!existsSync(projectNode(root))) {
-    throw new SetupError(
-      "npm ci ended well, but there is no node_modules/.bin/node.",
-      "The package `node` puts it there by its install script, and npm did not run it. See whether\n" +
-        "`npm config get ignore-scripts` says true, and set it to false for this folder:\n" +
-        "  npm config set ignore-scripts false --location=project",
-    );
-  }
+  if (!existsSync(projectNode(root))) linkOwnNode(root, env.PATH);
   const lock = hashOf(readFileSync(path.join(root, "package-lock.json")));
   writeFileSync(markerFile(root), JSON.stringify({ lock, platform }));
+}
+
+/**
+ * npm brings no Node where it is told to run no install scripts, or has none for this platform.
+ *
+ * @param {string} root
+ * @param {string} searchPath
+ */
+function linkOwnNode(root, searchPath) {
+  const onPath = searchPath.split(path.delimiter).map((folder) => path.join(folder, "node"));
+  const found = [process.execPath, ...onPath].filter(isExecutable).find(readsTypeScript);
+  if (!found) {
+    throw new SetupError(
+      "npm ci ended well, but there is no node_modules/.bin/node.",
+      "sctir needs Node 24.3 or newer. Either install one (macOS: brew install node@24), or let npm bring it: the\n" +
+        "package `node` does so by its install script. See whether `npm config get ignore-scripts` says true, and then\n" +
+        "  npm config set ignore-scripts false --location=project\n" +
+        "Then run the same command again.",
+    );
+  }
+  rmSync(projectNode(root), { force: true }); // a link to nothing
+  symlinkSync(found, projectNode(root));
+}
+
+/** @param {string} node */
+function readsTypeScript(node) {
+  const question = "process.stdout.write(process.features.typescript ? process.versions.node : '0')";
+  const { status, stdout } = spawnSync(node, ["-e", question], { encoding: "utf8", timeout: 20_000 });
+  return status === 0 && isAtLeast(stdout, "24.3");
 }
 
 /**

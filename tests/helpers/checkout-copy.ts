@@ -33,15 +33,15 @@ export class CheckoutCopy {
   addTool(name: string, script: string): void {
     mkdirSync(this.tools, { recursive: true });
     const file = join(this.tools, name);
-    writeFileSync(file, `#!/bin/sh\necho "\${0##*/} $1 $2" >> "${this.#log}"\n${script}\n`);
+    writeFileSync(file, `#!/bin/sh\necho "\${0##*/} $1 $2" >> "${this.#log}"\nPATH=/usr/bin:/bin\n${script}\n`);
     chmodSync(file, 0o755);
   }
 
-  /** Starts a script of the copy; `environment` is all it has beside PATH, which the fake tools come first on. */
+  /** Starts a script of the copy; `environment` is all it has beside PATH, where only the fake tools are. */
   start(script: string, environment: Record<string, string> = {}) {
     const child = spawn(process.execPath, [join(this.folder, "scripts", script)], {
       cwd: this.folder,
-      env: { HOME: this.folder, PATH: `${this.tools}:/usr/bin:/bin`, ...environment },
+      env: { HOME: this.folder, PATH: this.tools, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const run = new Promise<ScriptRun>((resolve, reject) => {

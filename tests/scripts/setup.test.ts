@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -102,10 +102,20 @@ describe("npm run setup", () => {
     expect(output).toContain("apt-get install python3-venv");
   });
 
-  it("says that npm ran no install scripts where Node is missing afterwards", async () => {
+  it("uses the machine's own Node where npm brings none", async () => {
     checkout.addTool("npm", "mkdir -p node_modules/.bin");
-    const { code, output } = await checkout.run("setup.mjs");
+    expect(await checkout.run("setup.mjs")).toMatchObject({ code: 0 });
+    expect(realpathSync(join(checkout.folder, "node_modules/.bin/node"))).toBe(realpathSync(process.execPath));
+  });
+
+  it("says how to get Node where npm brings none and the machine's own is too old", async () => {
+    checkout.addTool("npm", "mkdir -p node_modules/.bin");
+    checkout.write("old.cjs", 'Object.defineProperty(process.versions, "node", { value: "20.1.0" });');
+    const { code, output } = await checkout.run("setup.mjs", {
+      NODE_OPTIONS: `--require ${join(checkout.folder, "old.cjs")}`,
+    });
     expect(code).toBe(1);
+    expect(output).toContain("needs Node 24.3");
     expect(output).toContain("ignore-scripts");
   });
 
