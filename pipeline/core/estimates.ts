@@ -50,7 +50,7 @@ export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly num
     majAt: estimateAt(
       (score) => score.majAt,
       (k, observations) => ({
-        ...estimateOf(observations, method(k === largest ? bootstrap : fromPartitions)),
+        ...estimateOf(observations, method(k === 1 ? binomial : k === largest ? bootstrap : fromPartitions)),
         ...(sampled > 0 && {
           method: `${sampledSubsets} random subsets each for ${sampled} problems, the others exact`,
         }),
