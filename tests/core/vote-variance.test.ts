@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { electorateOf } from "../../pipeline/core/electorate.ts";
 import { majAt } from "../../pipeline/core/maj-at.ts";
 import { randomStream } from "../../pipeline/core/seed.ts";
 import { majAtVariances, resampledWinRate } from "../../pipeline/core/vote-variance.ts";
@@ -38,5 +39,16 @@ describe("resampledWinRate", () => {
     expect(rate(["1", "1", undefined, "1", "1", "1", "1", "1"])).toBe(1);
     expect(rate(["2", "2", undefined, "3"])).toBe(0);
     expect(rate(["1", "2", "1", "2", "1", "2"])).toBeCloseTo(0.5, 1);
+  });
+
+  it("lets drawn candidates that were cut off early vote first", () => {
+    const voters = [
+      { candidate: 0, turns: 4, answer: "2" },
+      { candidate: 1, turns: 2, answer: "1", meta: { pruned: true } },
+    ];
+    const rate = (ties: "first-seen" | "lowest-candidate") =>
+      resampledWinRate(electorateOf(voters, "1", { ties, fallback: null }), randomStream(7));
+    expect(rate("first-seen")).toBeCloseTo(0.75, 1); // "1" twice, or one of each in either order
+    expect(rate("lowest-candidate")).toBeCloseTo(0.5, 1);
   });
 });
