@@ -5,7 +5,7 @@ import { UserError } from "../core/user-error.ts";
 import { printLine, printNote } from "./output.ts";
 
 interface ServeReplayOptions {
-  recording: string[] | undefined;
+  recordings: string[] | undefined;
   where: string[];
   "skip-to": string | undefined;
   host: string;
@@ -18,11 +18,11 @@ interface ServeReplayOptions {
 
 /** Serves recorded traces over vLLM's protocol until it is interrupted. */
 export const command: CommandModule<object, ServeReplayOptions> = {
-  command: "serve-replay <recording..>",
-  describe: "answer like a vLLM server, from recorded traces",
+  command: "serve-replay <recordings..>",
+  describe: "recorded traces behind vLLM's HTTP protocol",
   builder: (yargs) =>
     yargs
-      .positional("recording", {
+      .positional("recordings", {
         type: "string",
         array: true,
         describe: "a .jsonl of whole traces, the turns.jsonl of an earlier run, or a run directory",
@@ -43,14 +43,22 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       .option("json", { type: "boolean", default: false, describe: "print as JSON where it listens" }),
 
   async handler(options) {
-    const { recording = [], where, "skip-to": skipTo, host, port, model, "max-model-len": maxModelLen } = options;
+    const {
+      recordings: files = [],
+      where,
+      "skip-to": skipTo,
+      host,
+      port,
+      model,
+      "max-model-len": maxModelLen,
+    } = options;
     const { verbose, json } = options;
     checkNumber("--port", port, 0, 65535);
     checkNumber("--max-model-len", maxModelLen, 1, Number.MAX_SAFE_INTEGER);
     const conditions = Object.fromEntries(where.map(condition));
     const notes: string[] = [];
     const recordings = await loadRecordings(
-      recording.map((file) => ({ file, where: conditions, ...(skipTo ? { skipTo } : {}) })),
+      files.map((file) => ({ file, where: conditions, ...(skipTo ? { skipTo } : {}) })),
       (text) => notes.push(text),
     );
     const server = await startReplayServer({
@@ -79,16 +87,16 @@ export const command: CommandModule<object, ServeReplayOptions> = {
   },
 };
 
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Resolves at Ctrl-C or a request to end. */
 function interruption(): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
-      process.off("SIGINT", end);
-      process.off("SIGTERM", end);
+      for (const signal of signals) process.off(signal, end);
       resolve();
     };
-    process.on("SIGINT", end);
-    process.on("SIGTERM", end);
+    for (const signal of signals) process.on(signal, end);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Continuation } from "./replay.ts";
-import { countTokens, cutTokens, tokensUntil } from "./tokenizer.ts";
+import { countTokens, firstTokens } from "./tokenizer.ts";
 
 export interface Limits {
   maxTokens: number;
@@ -27,15 +27,15 @@ export function complete(
 ): Completion {
   if (continuation.kind === "turn") return completeTurn(continuation.turn, { maxTokens, stop, includeStop });
   const { text, finish } = continuation;
-  const { text: allowed, tokens } = cutTokens(text, maxTokens);
-  const match = firstStop(allowed, stop);
-  if (match) {
-    const end = match.start + match.stop.length;
+  const match = firstStop(text, stop);
+  const end = match ? match.start + match.stop.length : text.length;
+  const { text: allowed, tokens } = firstTokens(text, { characters: end, tokensAtMost: maxTokens });
+  if (match && allowed.length >= end) {
     return {
       text: allowed.slice(0, includeStop ? end : match.start),
       finishReason: "stop",
       stopReason: match.stop,
-      completionTokens: tokensUntil(allowed, end),
+      completionTokens: tokens,
     };
   }
   const ended = allowed.length === text.length && finish === "stop" && tokens < maxTokens;
@@ -53,7 +53,7 @@ function completeTurn(
   { maxTokens, includeStop }: Limits,
 ): Completion {
   if (tokens.completion > maxTokens && countTokens(text) > maxTokens) {
-    const cut = cutTokens(text, maxTokens);
+    const cut = firstTokens(text, { tokensAtMost: maxTokens });
     return { text: cut.text, finishReason: "length", stopReason: null, completionTokens: cut.tokens };
   }
   const finishReason = finish === "length" ? "length" : "stop";

@@ -10,30 +10,23 @@ export function pieces(text: string): Iterable<string> {
 }
 
 export function countTokens(text: string): number {
-  let count = 0;
-  for (const _ of pieces(text)) count += 1;
-  return count;
+  return firstTokens(text).tokens;
 }
 
-/** How many tokens it takes until `end` characters of the text are there; the last of them may go beyond. */
-export function tokensUntil(text: string, end: number): number {
-  let count = 0;
-  let length = 0;
-  for (const token of pieces(text)) {
-    if (length >= end) break;
-    length += token.length;
-    count += 1;
-  }
-  return count;
-}
-
-/** The longest beginning of a text that has at most so many tokens. */
-export function cutTokens(text: string, tokensAtMost: number): { text: string; tokens: number } {
+/**
+ * The beginning of a text that is at least so many characters long and has at most so many tokens, which is the one
+ * that counts where both cannot be. Without limits it is the text.
+ */
+export function firstTokens(
+  text: string,
+  { characters = text.length, tokensAtMost = Number.POSITIVE_INFINITY } = {},
+): { text: string; tokens: number } {
   let tokens = 0;
   let length = 0;
-  for (const token of pieces(text)) {
-    if (tokens === tokensAtMost) break;
-    length += token.length;
+  piece.lastIndex = 0;
+  // `test` and not `exec`: every request counts its whole prompt, and matches would be most of the work.
+  while (length < characters && tokens < tokensAtMost && piece.test(text)) {
+    length = piece.lastIndex;
     tokens += 1;
   }
   return { text: text.slice(0, length), tokens };
