@@ -14,6 +14,11 @@ export const fieldMappingSchema = z.strictObject({
 });
 export type FieldMapping = z.infer<typeof fieldMappingSchema>;
 
+/** The same where each field may be left to somebody else: a config over a card's mapping, or over the defaults. */
+export const fieldChoiceSchema = z
+  .strictObject({ id: z.string(), statement: z.string(), gold: z.string(), level: z.string(), url: z.string() })
+  .partial();
+
 /** How a problem's key is made from the text of its id field, where that text is not the key itself. */
 export const keyRuleSchema = z.strictObject({
   pattern: z.string().describe("a regular expression that the text must match somewhere"),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { answerConfigSchema } from "./answer-policy.ts";
-import { fieldMappingSchema } from "./dataset-card.ts";
+import { fieldChoiceSchema } from "./dataset-card.ts";
 import { integerText } from "./identifier.ts";
 
 const positive = z.number().int().positive();
@@ -13,7 +13,7 @@ const problemSourceSchema = z.strictObject({
     .describe("a card in datasets/, or a label of your own"),
   path: z.string().optional().describe("where the card's file is, if not in the cache"),
   file: z.string().optional().describe("a file of your own: .jsonl, .csv or .parquet"),
-  fields: fieldMappingSchema.partial().optional().describe("which fields hold id, statement and gold answer"),
+  fields: fieldChoiceSchema.optional().describe("which fields hold id, statement and gold answer"),
   where: z.record(z.string(), z.string()).optional().describe("only rows whose field has this value"),
   take: positive.optional().describe("the first rows after filtering [all]"),
   sample: z
@@ -60,6 +60,11 @@ const vllmEngineSchema = z.strictObject({
   maxModelLen: positive.optional().describe("context length, where the server does not tell"),
   requestTimeoutSeconds: z.number().positive().default(1800).describe("a request without an answer for so long failed"),
   maxAttempts: positive.default(6).describe("tries of one request before its candidate is engine-failed"),
+  patienceSeconds: z
+    .number()
+    .nonnegative()
+    .default(600)
+    .describe("how long a run waits for an engine that went away before it ends, to be resumed"),
 });
 
 const replayEngineSchema = z.strictObject({

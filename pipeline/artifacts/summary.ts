@@ -34,6 +34,7 @@ export const setSummarySchema = z.strictObject({
   /** Had every candidate lost to the engine or the sandbox been wrong (low) or right (high). */
   bounds: z.strictObject({ low: z.number(), high: z.number() }),
   ledger: z.record(z.enum(candidateOutcomes), count), // balances: problems × replicates × width
+  silences: z.record(z.string(), count), // candidates that cast no ballot, by cause
   unsolved: z.record(z.string(), count), // problems × replicates without a right vote, by cause
   executions: z.record(z.enum(executionOutcomes), count),
   truncatedTurns: count, // ended by the token limit

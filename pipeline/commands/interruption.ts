@@ -10,8 +10,13 @@ export class Interruption {
   readonly #handle: (signal: NodeJS.Signals) => void;
 
   constructor() {
+    let firstAt = 0;
     this.#handle = (signal) => {
-      if (this.#controller.signal.aborted) process.exit(exitCodes.interrupted);
+      if (this.#controller.signal.aborted) {
+        if (performance.now() - firstAt > echoMilliseconds) process.exit(exitCodes.interrupted);
+        return;
+      }
+      firstAt = performance.now();
       this.#controller.abort();
       printNote(`\n${signal}: finishing the turns in flight. Once more to stop at once.`);
     };
@@ -26,6 +31,9 @@ export class Interruption {
     for (const signal of signals) process.off(signal, this.#handle);
   }
 }
+
+/** `npm run` hands one Ctrl-C on a second time; a person takes longer. */
+const echoMilliseconds = 300;
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -35,6 +35,7 @@ function account(name: string, set: SetSummary): string {
   const executions = Object.values(set.executions).reduce((sum, count) => sum + count, 0);
   const lines = [
     `candidates: ${listed(set.ledger)}`,
+    ...(Object.keys(set.silences).length === 0 ? [] : [`without a ballot: ${listed(set.silences)}`]),
     ...(executions === 0 ? [] : [`executions: ${listed(set.executions)}`]),
     ...(set.truncatedTurns === 0 ? [] : [`turns cut off by maxTokens: ${set.truncatedTurns}`]),
     `problems without a right vote: ${listed(set.unsolved) || "none"}`,

@@ -119,6 +119,7 @@ const free = new Set([
   "engine.apiKeyEnv",
   "engine.requestTimeoutSeconds",
   "engine.maxAttempts",
+  "engine.patienceSeconds",
   "schedule.concurrency",
 ]);
 

@@ -75,7 +75,8 @@ export function defaultRunDirectory(configPath: string): string {
   return join("results", basename(configPath).replace(/\.(ya?ml|json)$/u, ""));
 }
 
-function checkSameConfig(directory: string, earlier: Manifest, { config }: LoadedConfig): void {
+/** Throws a UserError that names the keys in which a config could lead to other results than the run's own. */
+export function checkSameConfig(directory: string, earlier: Manifest, { config }: LoadedConfig): void {
   const keys = differingKeys(earlier.config, config);
   if (keys.length === 0) return;
   throw new UserError(`${directory} holds a run of another config. It differs in: ${keys.join(", ")}.`, {

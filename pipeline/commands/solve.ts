@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import type { CommandModule } from "yargs";
 import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
@@ -37,7 +37,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
       .example("$0 solve 'What is $6 \\cdot 7$?' my.yaml --set sampling.width=4", "four candidates")
       .example("$0 solve - my.yaml < problem.txt", "the statement from a file") as never,
   handler: async ({ problem, config: path, set, json, unsafePython }) => {
-    const statement = (problem === "-" ? readFileSync(0, "utf8") : problem).trim();
+    const statement = (problem === "-" ? await text(process.stdin) : problem).trim();
     if (statement === "")
       throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
     const { config, profile } = await loadRunConfig(path, set);
@@ -92,9 +92,9 @@ function showTrace(event: GenerateEvent): void {
       printLine(`${execution.output}\n\`\`\`  (${execution.outcome}, ${Math.round(execution.milliseconds)} ms)`);
     if (finish === "length") printLine("(cut off by maxTokens)");
   } else if (event.kind === "candidate-finished") {
-    const { candidate, outcome, answer, rawAnswer } = event.candidate;
+    const { candidate, outcome, answer, rawAnswer, meta } = event.candidate;
     const said = answer ?? (rawAnswer === undefined ? "" : `${rawAnswer} (no ballot)`);
-    printLine(`── candidate ${candidate}: ${outcome} ${event.reason ?? said}\n`);
+    printLine(`── candidate ${candidate}: ${outcome} ${meta?.reason ?? said}\n`);
   }
 }
 

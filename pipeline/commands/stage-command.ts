@@ -8,7 +8,7 @@ import { Interruption, interrupted } from "./interruption.ts";
 import { printJson, printLine, printNote } from "./output.ts";
 import { resultTable } from "./result-table.ts";
 import { type LoadedConfig, loadProfile, loadRunConfig } from "./run-config-file.ts";
-import { RunSession } from "./run-session.ts";
+import { checkSameConfig, RunSession } from "./run-session.ts";
 import { filterStage, generateStage, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
 
 interface StageArguments {
@@ -50,17 +50,20 @@ function stageCommand(
   };
 }
 
-/** The manifest's config; else the one given; else, for stages that need no engine, the defaults. */
+/** The manifest's config, which one that is given must equal; else the one given; else the defaults. */
 async function configOf(
   { directory, config, set }: StageArguments,
   needing: string | undefined,
 ): Promise<LoadedConfig> {
   const manifest = await (await openRunDirectory(directory)).readManifest();
   if (manifest) {
-    if (config === undefined && set.length === 0) return { config: manifest.config, profile: manifest.profile };
-    throw new UserError(`${directory} has a manifest.json, whose config holds for all its stages.`, {
-      hint: "Leave out --config and --set, or begin a run with another config in a new directory.",
-    });
+    if (config !== undefined) checkSameConfig(directory, manifest, await loadRunConfig(config, set));
+    else if (set.length > 0) {
+      throw new UserError(`${directory} has a manifest.json, whose config holds for all its stages.`, {
+        hint: "Leave out --set, or begin a run with another config in a new directory.",
+      });
+    }
+    return { config: manifest.config, profile: manifest.profile };
   }
   if (config !== undefined) return loadRunConfig(config, set);
   if (needing !== undefined) {

@@ -6,8 +6,14 @@ import type { Turn } from "../artifacts/turn.ts";
 interface CandidateTurns {
   hashes: Map<number, string>; // by turn
   lastExecution?: { turn: number; outcome: ExecutionOutcome };
+  lastTurn?: { turn: number; finish: Turn["finish"] };
   executions: Map<ExecutionOutcome, number>;
   truncated: number; // turns that the token limit ended
+}
+
+export interface Ending {
+  finish: Turn["finish"] | undefined;
+  execution: ExecutionOutcome | undefined;
 }
 
 /** The journal's rows, in any order, boiled down to what a summary needs, by candidate key. */
@@ -24,6 +30,7 @@ export class JournalFacts {
     if (facts.hashes.has(turn)) return false;
     facts.hashes.set(turn, createHash("sha256").update(text).digest("base64").slice(0, 24));
     if (finish === "length") facts.truncated += 1;
+    if (turn >= (facts.lastTurn?.turn ?? 0)) facts.lastTurn = { turn, finish };
     if (execution) {
       facts.executions.set(execution.outcome, (facts.executions.get(execution.outcome) ?? 0) + 1);
       if (turn >= (facts.lastExecution?.turn ?? 0)) facts.lastExecution = { turn, outcome: execution.outcome };
@@ -31,9 +38,10 @@ export class JournalFacts {
     return true;
   }
 
-  /** Whether the last block that the candidate ran took the sandbox down. */
-  endedInCrash(key: string): boolean {
-    return this.candidates.get(key)?.lastExecution?.outcome === "crashed";
+  /** How the candidate's last turn ended, and its last execution; undefined for one without a turn. */
+  ending(key: string): Ending | undefined {
+    const facts = this.candidates.get(key);
+    return facts && { finish: facts.lastTurn?.finish, execution: facts.lastExecution?.outcome };
   }
 
   /** Equal for candidates whose turns have the same texts; undefined for one without a turn. */

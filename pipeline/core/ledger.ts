@@ -1,9 +1,23 @@
 import { type Candidate, type CandidateOutcome, candidateOutcomes } from "../artifacts/candidate.ts";
-import { zeros } from "./journal-facts.ts";
+import { type Ending, zeros } from "./journal-facts.ts";
 import { inVoteOrder, tallyOf, type VoteOptions, vote } from "./vote.ts";
 
-/** A candidate with its end; `lost` where that was the engine's or the sandbox's doing (see `isLost`). */
-export type LedgerEntry = Pick<Candidate, "candidate" | "outcome" | "answer" | "turns" | "meta"> & { lost: boolean };
+/**
+ * A candidate with its end; `lost` where that was the engine's or the sandbox's doing (see `isLost`), `silence` where
+ * it casts no ballot (see `silenceOf`).
+ */
+export type LedgerEntry = Pick<Candidate, "candidate" | "outcome" | "answer" | "turns" | "meta"> & {
+  lost: boolean;
+  silence?: Silence | undefined;
+};
+
+/** Why a candidate casts no ballot: its outcome, or what is behind it. */
+export type Silence =
+  | Exclude<CandidateOutcome, "answered">
+  | "truncated"
+  | "timed-out"
+  | "sandbox-failed"
+  | "not-an-integer";
 
 /**
  * Whether a candidate says nothing about the model: the engine failed it for good, or the last block that it ran took
@@ -11,6 +25,30 @@ export type LedgerEntry = Pick<Candidate, "candidate" | "outcome" | "answer" | "
  */
 export function isLost({ outcome, answer }: Pick<Candidate, "outcome" | "answer">, endedInCrash: boolean): boolean {
   return outcome === "engine-failed" || (endedInCrash && answer === undefined);
+}
+
+/**
+ * Why a candidate casts no ballot; undefined for one that does. Where it just ended without an answer, its last turn
+ * tells more: cut off by the token limit (`truncated`), or a block that ran out of time (`timed-out`).
+ */
+export function silenceOf(
+  { outcome, answer }: Pick<Candidate, "outcome" | "answer">,
+  ending: Ending | undefined,
+): Silence | undefined {
+  if (answer !== undefined) return undefined;
+  if (outcome === "answered") return "not-an-integer";
+  if (outcome !== "no-answer" && outcome !== "no-code") return outcome;
+  if (ending?.execution === "crashed") return "sandbox-failed";
+  if (ending?.finish === "length") return "truncated";
+  if (ending?.execution === "timeout") return "timed-out";
+  return outcome;
+}
+
+/** How many times each name stands in a list, most first. */
+export function countsOf<Name extends string>(names: Iterable<Name | undefined>): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a));
 }
 
 /** How many candidates came to each end. */
@@ -36,7 +74,7 @@ export function imbalance(
  * - `budget`: the same of candidates that ran out of time;
  * - `outvoted`: some candidate was right;
  * - `nobody-right`: there are ballots, and none for the right answer;
- * - `no-ballots: <outcome>`: nobody has an answer, and this is how most candidates ended.
+ * - `no-ballots: <silence>`: nobody casts a ballot, and this is why most candidates do not.
  */
 export function unsolvedCause(candidates: readonly LedgerEntry[], expected: string, options: VoteOptions): string {
   if (couldHaveWon(candidates, (candidate) => candidate.lost, expected, options)) return "engine";
@@ -44,8 +82,7 @@ export function unsolvedCause(candidates: readonly LedgerEntry[], expected: stri
   if (couldHaveWon(candidates, ranOutOfTime, expected, options)) return "budget";
   if (candidates.some((candidate) => candidate.answer === expected)) return "outvoted";
   if (candidates.some((candidate) => candidate.answer !== undefined)) return "nobody-right";
-  const ledger = ledgerOf(candidates);
-  const dominant = candidateOutcomes.reduce((most, outcome) => (ledger[outcome] > ledger[most] ? outcome : most));
+  const [dominant = "no-answer"] = Object.keys(countsOf(candidates.map(({ silence, outcome }) => silence ?? outcome)));
   return `no-ballots: ${dominant}`;
 }
 

@@ -4,7 +4,7 @@ import { candidateKey } from "../artifacts/identifier.ts";
 import type { SetSummary, Summary } from "../artifacts/summary.ts";
 import { estimatesOf } from "./estimates.ts";
 import { type JournalFacts, zeros } from "./journal-facts.ts";
-import { boundsOf, countRepeats, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
+import { boundsOf, countRepeats, countsOf, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
 import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
 import { randomStream, seedOf } from "./seed.ts";
 import { type VoteOptions, vote } from "./vote.ts";
@@ -75,7 +75,7 @@ function summarizeSet(
   if (imbalance(ledger, { problems: problems.length, replicates, width }) !== 0) {
     throw new Error(`the ledger of ${candidates.length} candidates does not balance`);
   }
-  const unsolved: Record<string, number> = {};
+  const causes: string[] = [];
   let [low, high] = [0, 0];
   for (const each of votes) {
     // Without a lost candidate the verdict stands as it is.
@@ -84,8 +84,7 @@ function summarizeSet(
     low += bounds.low ? 1 : 0;
     high += bounds.high ? 1 : 0;
     if (each.correct) continue;
-    const cause = unsolvedCause(each.candidates, each.expected, vote);
-    unsolved[cause] = (unsolved[cause] ?? 0) + 1;
+    causes.push(unsolvedCause(each.candidates, each.expected, vote));
   }
   return {
     problems: problems.length,
@@ -98,7 +97,8 @@ function summarizeSet(
     ),
     bounds: { low: low / votes.length, high: high / votes.length },
     ledger,
-    unsolved,
+    silences: countsOf(candidates.map(({ silence }) => silence)),
+    unsolved: countsOf(causes),
     ...(journal?.totals(candidates.map(candidateKey)) ?? { executions: zeros(executionOutcomes), truncatedTurns: 0 }),
     lostCandidates: candidates.filter(({ lost }) => lost).length,
     identicalCandidates: sum(votes.map((each) => repeatsOf(each.candidates))),
@@ -130,13 +130,13 @@ function warningsOf(problems: readonly SummaryProblem[], { vote: options, journa
         "pass@k and maj@k leave them out, so they favour candidates that finish early.",
     );
   }
-  const repeats = sum(votes.map((each) => repeatsOf(each.candidates)));
-  if (repeats > 0) {
-    const copies = votes.filter((each) => repeatsOf(each.candidates) === each.candidates.length - 1).length;
+  const copies = votes.filter(({ candidates: { length }, candidates: same }) => {
+    return length > 1 && repeatsOf(same) === length - 1;
+  }).length;
+  if (copies > 0) {
     warnings.push(
-      `${repeats} of ${candidates.length} candidates have the same text as an earlier one of their problem; in ` +
-        `${copies} of ${votes.length} votes all candidates do. Short texts repeat by chance, and so does everything ` +
-        "at temperature 0; otherwise check that seeds reach the engine.",
+      `In ${copies} of ${votes.length} votes all candidates have the same text, byte for byte. At temperature 0 that is ` +
+        "as it should be, and short texts repeat by chance; otherwise check that seeds reach the engine.",
     );
   }
   const other = votes.filter((each) => vote(each.candidates, options).answer !== each.elected).length;

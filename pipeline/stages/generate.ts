@@ -11,6 +11,7 @@ import { vote } from "../core/vote.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Observe, RunStore } from "./ports.ts";
 import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+import { watchedEngine } from "./watched-engine.ts";
 
 /** All candidates of one problem in one replicate: what is voted on together, and what a budget is for. */
 interface Group {
@@ -158,28 +159,18 @@ function inOrder(
   return order === "given" ? problems : shuffled(problems, randomStream(order.random));
 }
 
-/** So many candidates lost in a row, each after retries, and none served in between: the engine itself is at fault. */
-const failuresInARow = 24;
-
 class GenerateRun {
   readonly #checkpoint: Checkpoint;
   readonly #ports: ReasoningPorts;
   readonly #context: GenerateContext;
   readonly #abortAll: () => void;
-  #failedInARow = 0;
   #fault: unknown;
 
   constructor(checkpoint: Checkpoint, ports: ReasoningPorts, context: GenerateContext, abortAll: () => void) {
     this.#checkpoint = checkpoint;
     this.#context = context;
     this.#abortAll = abortAll;
-    this.#ports = {
-      ...ports,
-      observe: (event) => {
-        if (event.kind === "turn") this.#failedInARow = 0;
-        ports.observe(event);
-      },
-    };
+    this.#ports = { ...ports, engine: watchedEngine(ports, context.config.engine, context.stopping) };
   }
 
   /** `totalSeconds` of the whole run, resumed or not. */
@@ -220,8 +211,7 @@ class GenerateRun {
     this.#ports.observe({ kind: "candidate-started", key });
     const result = await reason(problem, progress, this.#ports, this.#context, group.deadline.signal);
     if (result.kind === "interrupted" || this.#fault !== undefined) return;
-    if (result.kind === "engine-failed") await this.#checkEngine(result.reason, result.attempts);
-    this.#finish(group, result.candidate, true, result.kind === "engine-failed" ? result.reason : undefined);
+    this.#finish(group, result.candidate, true);
   }
 
   #startClock(group: Group): void {
@@ -232,11 +222,9 @@ class GenerateRun {
     group.cancelTimer = this.#ports.clock.after(problemSeconds * 1000, () => group.deadline.abort());
   }
 
-  #finish(group: Group, candidate: Candidate, live: boolean, reason?: string): void {
+  #finish(group: Group, candidate: Candidate, live: boolean): void {
     group.finished.push(candidate);
-    if (live) {
-      this.#ports.observe({ kind: "candidate-finished", candidate, ...(reason === undefined ? {} : { reason }) });
-    }
+    if (live) this.#ports.observe({ kind: "candidate-finished", candidate });
     const { config } = this.#context;
     if (group.finished.length < config.sampling.width) return;
     group.cancelTimer?.();
@@ -245,29 +233,6 @@ class GenerateRun {
     const correct = answer === expectedAnswer(problem.answer, config.answer);
     this.#ports.observe({ kind: "problem-finished", problemId: problem.problemId, replicate, answer, correct });
   }
-
-  /**
-   * A candidate is `engine-failed` only for a fault of its own. Where the engine itself is away, the run ends instead
-   * of burning all candidates: nothing that is finished is lost, and the same command goes on later.
-   */
-  async #checkEngine(reason: string, attempts: number): Promise<void> {
-    if (attempts < 2) return; // refused at once: this request's own fault
-    this.#failedInARow += 1;
-    try {
-      await this.#ports.engine.connect();
-    } catch (cause) {
-      throw engineGone(cause instanceof Error ? cause.message : reason, cause);
-    }
-    if (this.#failedInARow >= failuresInARow) throw engineGone(`It fails every request: ${reason}`);
-  }
-}
-
-function engineGone(what: string, cause?: unknown): UserError {
-  return new UserError(`The engine went away during the run. ${what}`, {
-    hint: "Finished turns are kept. Start the server again and run the same command: it goes on where it stopped.",
-    exitCode: exitCodes.unavailable,
-    cause,
-  });
 }
 
 function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {

@@ -140,7 +140,7 @@ export type GenerateEvent =
   | { kind: "started"; problems: number; candidates: number; finished: number }
   | { kind: "candidate-started"; key: CandidateKey }
   | { kind: "turn"; row: Turn }
-  | { kind: "candidate-finished"; candidate: Candidate; reason?: string }
+  | { kind: "candidate-finished"; candidate: Candidate }
   | { kind: "problem-finished"; problemId: string; replicate: number; answer: string | null; correct: boolean };
 
 export type Observe = (event: GenerateEvent) => void;

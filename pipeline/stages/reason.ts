@@ -27,10 +27,7 @@ export interface ReasoningContext {
   stopping: AbortSignal;
 }
 
-export type ReasoningResult =
-  | { kind: "finished"; candidate: Candidate }
-  | { kind: "engine-failed"; candidate: Candidate; reason: string; attempts: number }
-  | { kind: "interrupted" };
+export type ReasoningResult = { kind: "finished"; candidate: Candidate } | { kind: "interrupted" };
 
 /**
  * One candidate, from where it stands to its end: SC-TIR's alternation of messages and executions. Each finished turn
@@ -68,19 +65,13 @@ export async function reason(
       keepStop: rules.profile.keepStop,
       signal: deadline,
     });
-    if (generation.kind === "aborted") continue; // the deadline, seen at the top
+    if (generation.kind === "aborted") continue; // for the deadline or the stop, seen at the top
     if (generation.kind === "context-full") {
       return { kind: "finished", candidate: toCandidate(progress, config.answer, "context-full") };
     }
     if (generation.kind === "engine-failed") {
       const candidate = toCandidate(progress, config.answer, "engine-failed");
-      const { reason, attempts } = generation;
-      return {
-        kind: "engine-failed",
-        candidate: { ...candidate, meta: { ...candidate.meta, reason } },
-        reason,
-        attempts,
-      };
+      return { kind: "finished", candidate: { ...candidate, meta: { ...candidate.meta, reason: generation.reason } } };
     }
     const finish = finishOf(rules.profile, progress.trace, generation);
     const decision = decide(rules, progress.trace, { text: generation.text, finish });

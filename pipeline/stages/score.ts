@@ -7,7 +7,7 @@ import type { Verdict } from "../artifacts/verdict.ts";
 import type { Vote } from "../artifacts/vote.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { JournalFacts } from "../core/journal-facts.ts";
-import { isLost } from "../core/ledger.ts";
+import { isLost, silenceOf } from "../core/ledger.ts";
 import { type SummaryProblem, summarize } from "../core/summarize.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { type CandidateTable, readCandidateTable, repeated, unknownProblem, voteKey } from "./candidate-table.ts";
@@ -36,9 +36,11 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
     const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
       const candidates = table.candidates(problem.problemId, replicate).map((row) => {
         const key = candidateKey(row);
+        const ending = journal?.ending(key);
         return {
           ...row,
-          lost: isLost(row, journal?.endedInCrash(key) ?? false),
+          lost: isLost(row, ending?.execution === "crashed"),
+          silence: silenceOf(row, ending),
           fingerprint: journal?.fingerprint(key),
         };
       });

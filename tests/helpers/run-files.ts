@@ -16,7 +16,14 @@ export function jsonOf(directory: string, file: string): Record<string, unknown>
   return JSON.parse(readFileSync(join(directory, file), "utf8")) as Record<string, unknown>;
 }
 
-const times = new Set(["milliseconds", "startedAt", "firstTokenMilliseconds", "cpuMilliseconds", "peakMemoryMiB", "seconds"]);
+const times = new Set([
+  "milliseconds",
+  "startedAt",
+  "firstTokenMilliseconds",
+  "cpuMilliseconds",
+  "peakMemoryMiB",
+  "seconds",
+]);
 
 /** Rows without what differs between two runs of the same thing: times, and which attempt of a request succeeded. */
 export function withoutTimes(value: unknown): unknown {
@@ -43,7 +50,12 @@ export interface OwnProblem {
 }
 
 /** A config over problems made here, against a server; `rest` replaces whole parts. JSON is YAML. */
-export async function writeConfig(folder: string, problems: readonly OwnProblem[], baseUrl: string, rest: object = {}): Promise<string> {
+export async function writeConfig(
+  folder: string,
+  problems: readonly OwnProblem[],
+  baseUrl: string,
+  rest: object = {},
+): Promise<string> {
   await writeFile(join(folder, "problems-in.jsonl"), problems.map((row) => `${JSON.stringify(row)}\n`).join(""));
   const path = join(folder, "config.yaml");
   const config = {

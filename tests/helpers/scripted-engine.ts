@@ -253,10 +253,10 @@ function failure({ status, message = "scripted" }: ReplyFields): object {
   return { error: { message, type: "ScriptedError", param: null, code: status } };
 }
 
-/** Waits until something has happened on a scripted engine; fails after five seconds. */
+/** Waits until something has happened on a scripted engine; fails after a minute, which a busy machine may need. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries += 1) {
-    if (tries >= 1000) throw new Error(`It did not happen: ${condition}`);
+    if (tries >= 12_000) throw new Error(`It did not happen: ${condition}`);
     await sleep(5);
   }
 }

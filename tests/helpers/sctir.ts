@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { execa, type ResultPromise } from "execa";
+import { execa } from "execa";
 
 const launcher = fileURLToPath(new URL("../../bin/sctir.js", import.meta.url));
 
@@ -9,21 +9,20 @@ export interface Ended {
   stderr: string;
 }
 
+interface Options {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  input?: string;
+}
+
 /** Runs the command line to its end, as a user would. */
-export async function sctir(args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {}): Promise<Ended> {
+export async function sctir(args: readonly string[], options: Options = {}): Promise<Ended> {
   const { exitCode, stdout, stderr } = await startSctir(args, options);
-  return { exitCode, stdout: String(stdout), stderr: String(stderr) };
+  return { exitCode, stdout, stderr };
 }
 
 /** Starts the command line; signals can be sent to it while it runs. */
-export function startSctir(
-  args: readonly string[],
-  { cwd, env, input }: { cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
-): ResultPromise<{ reject: false }> {
-  return execa(process.execPath, [launcher, ...args], {
-    reject: false,
-    ...(cwd === undefined ? {} : { cwd }),
-    ...(env === undefined ? {} : { env }),
-    ...(input === undefined ? { stdin: "ignore" as const } : { input }),
-  });
+export function startSctir(args: readonly string[], options: Options = {}) {
+  const { input = "", ...rest } = options;
+  return execa(process.execPath, [launcher, ...args], { reject: false, input, ...rest });
 }

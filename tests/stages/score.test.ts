@@ -155,7 +155,36 @@ describe("the score stage", () => {
     expect(summary.sets.s).toMatchObject({ truncatedTurns: 1, identicalCandidates: 1 });
     expect(summary.sets.s?.executions).toMatchObject({ ok: 1, timeout: 1, crashed: 0 });
     expect(summary.all.executions).toMatchObject({ ok: 2, timeout: 1 });
-    expect(summary.warnings.join("\n")).toContain("1 of 6 candidates have the same text as an earlier one");
+    expect(summary.warnings.join("\n")).not.toContain("same text");
+  });
+
+  it("warns where all candidates of a vote have the same text", async () => {
+    const turns = [0, 1, 2].map((candidate) => turn("s/a", candidate, "copied"));
+    const { summary } = await scored([problem("s/a", "1")], candidates("s/a", ["1", "1", "1"]), turns);
+    expect(summary.warnings.join("\n")).toContain("In 1 of 1 votes all candidates have the same text");
+  });
+
+  it("tells why candidates cast no ballot: cut off, out of time, no integer", async () => {
+    const silent = (candidate: number, outcome: "no-answer" | "no-code") => ({
+      ...candidates("s/a", [null])[0],
+      candidate,
+      outcome,
+    });
+    const rows = [
+      silent(0, "no-code"),
+      silent(1, "no-answer"),
+      silent(2, "no-answer"),
+      { ...silent(3, "no-answer"), outcome: "answered" as const, rawAnswer: "1/2" },
+    ];
+    const turns = [
+      turn("s/a", 0, "never ending", { finish: "length" }),
+      turn("s/a", 1, "slow", { execution: execution("timeout"), finish: "code" }),
+      turn("s/a", 2, "no idea"),
+      turn("s/a", 3, "1/2"),
+    ];
+    const { summary } = await scored([problem("s/a", "1")], rows as never, turns);
+    expect(summary.all.silences).toEqual({ truncated: 1, "timed-out": 1, "no-answer": 1, "not-an-integer": 1 });
+    expect(summary.all.unsolved).toEqual({ "no-ballots: truncated": 1 });
   });
 
   it("says so where there is no journal", async () => {
