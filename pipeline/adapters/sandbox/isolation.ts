@@ -8,6 +8,7 @@ import type { Isolation } from "../../artifacts/manifest.ts";
 import { scriptPath } from "../../core/traceback.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import type { Interpreter } from "./interpreter.ts";
+import { endLeftovers } from "./leftover-processes.ts";
 
 /** How to start a worker, and what to remove when it has ended. */
 export interface Launch {
@@ -157,7 +158,10 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
           ...["--readable", ...readable],
         ],
         environment: workerEnvironment(scratch),
-        cleanUp: () => rm(scratch, { recursive: true, force: true }),
+        async cleanUp() {
+          await endLeftovers(scratch);
+          await rm(scratch, { recursive: true, force: true });
+        },
       };
     },
   };

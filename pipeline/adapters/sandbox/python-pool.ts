@@ -13,6 +13,8 @@ export interface PythonSandboxOptions {
   allowUnsafe?: boolean;
   /** auto: bubblewrap where it works, else the kernel's limits [auto]. */
   isolation?: "auto" | "bubblewrap" | "limits";
+  /** When a worker that does not answer is given up, in seconds after its program's time was up [30]. */
+  graceSeconds?: number;
 }
 
 /**
@@ -24,10 +26,11 @@ export async function openPythonSandbox({
   size = availableParallelism(),
   allowUnsafe = false,
   isolation = "auto",
+  graceSeconds = 30,
 }: PythonSandboxOptions = {}): Promise<PythonSandbox> {
   const interpreter = await findInterpreter();
   const confinement = await findConfinement(interpreter, { isolation, allowUnsafe });
-  return new WorkerPool(confinement, Math.max(1, size));
+  return new WorkerPool(confinement, Math.max(1, size), graceSeconds);
 }
 
 type ReadyWorker = WorkerProcess & { ready: Ready };
@@ -45,13 +48,15 @@ interface Waiting {
 
 class WorkerPool implements PythonSandbox {
   readonly #confinement: Confinement;
+  readonly #graceSeconds: number;
   readonly #places: readonly Place[];
   readonly #free: Place[];
   readonly #queue: Waiting[] = []; // first come, first served
   #closing: Promise<void> | undefined;
 
-  constructor(confinement: Confinement, size: number) {
+  constructor(confinement: Confinement, size: number, graceSeconds: number) {
     this.#confinement = confinement;
+    this.#graceSeconds = graceSeconds;
     this.#places = Array.from({ length: size }, (_, number) => ({ number }));
     this.#free = this.#places.toReversed(); // a stack: a worker that is warm comes before one that is yet to start
   }
@@ -89,7 +94,7 @@ class WorkerPool implements PythonSandbox {
       const worker = await this.#workerAt(place);
       request.signal?.throwIfAborted();
       if (this.#closing) throw closedError();
-      const reply = await worker.execute(request);
+      const reply = await worker.execute(request, this.#graceSeconds);
       if (reply === "no-answer") {
         await this.#discard(place, worker);
         request.signal?.throwIfAborted();

@@ -5,7 +5,7 @@ import type { Launch } from "./isolation.ts";
 import { type Ready, type Reply, readySchema, replySchema, type WorkerRequest } from "./worker-protocol.ts";
 
 const startSeconds = 120; // numpy and sympy from a cold disk, on a machine where every core has such a worker to start
-const graceSeconds = 10; // for a worker to end what a program started, and to answer
+const abortSeconds = 3;
 const closeSeconds = 5;
 
 /** How a program ended for want of a worker: it died, or did not answer in time. Either way it is of no more use. */
@@ -72,10 +72,19 @@ export class WorkerProcess {
     return this.#alive;
   }
 
-  /** Runs a program. An abort is answered like everything else, once nothing of the program is left. */
-  async execute({ signal, ...request }: PythonRequest): Promise<Reply | NoReply> {
+  /**
+   * Runs a program. An abort is answered like everything else, once nothing of the program is left.
+   *
+   * `graceSeconds` is what a worker has, beyond the program's own time, to prepare it, to end what it started, and to
+   * answer.
+   */
+  async execute({ signal, ...request }: PythonRequest, graceSeconds: number): Promise<Reply | NoReply> {
     const id = this.#nextId++;
-    const abort = () => this.#send({ abort: id });
+    let abortTimer: NodeJS.Timeout | undefined;
+    const abort = () => {
+      this.#send({ abort: id });
+      abortTimer = setTimeout(() => this.#subprocess.kill("SIGKILL"), abortSeconds * 1000).unref();
+    };
     const phases = request.earlier.length > 0 ? 2 : 1; // earlier blocks have a time limit of their own
     const answer = this.#lineWithin(phases * request.timeoutSeconds + graceSeconds);
     this.#send({ ...request, code: request.code.toWellFormed(), earlier: request.earlier.map(wellFormed), id });
@@ -85,6 +94,7 @@ export class WorkerProcess {
       return line === "worker-died" || line === "no-answer" ? line : replySchema.parse(JSON.parse(line));
     } finally {
       signal?.removeEventListener("abort", abort);
+      clearTimeout(abortTimer);
     }
   }
 

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { descendants, newMarker, processesMarked, waitForMarked } from "./processes-by-marker.ts";
+import { descendants, newMarker, processesMarked, waitForMarked, waitUntilGone } from "./processes-by-marker.ts";
 import { isAvailable, isolations, openSandbox, python, type SandboxUnderTest } from "./sandbox-under-test.ts";
 
 const module = fileURLToPath(new URL("../../../pipeline/adapters/sandbox/python-pool.ts", import.meta.url));
@@ -114,21 +114,55 @@ describe.skipIf(!python)("in the Python sandbox", async () => {
         await waitForMarked(marker, (count) => count === 0);
       });
 
+      it("ends what a program started when its worker is killed for good", async () => {
+        const marker = newMarker();
+        const running = run(`${named(marker)}
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.chdir("/usr")
+    while True: time.sleep(1)
+time.sleep(30)`);
+        for (const _ of ["first", "second"]) {
+          const programs = await waitForMarked(marker, (count) => count === 3);
+          for (const pid of await descendants(process.pid)) {
+            if (!programs.includes(pid)) process.kill(pid, "SIGKILL");
+          }
+          await waitUntilGone(marker, programs);
+        }
+        expect(await running).toMatchObject({ outcome: "crashed", stdout: "" });
+      });
+
+      it("gives up a worker that does not answer, and has its program down as timed out", async () => {
+        const marker = newMarker();
+        const other = await openSandbox({ isolation, size: 1, graceSeconds: 1 });
+        const before = await descendants(process.pid);
+        const running = other.run(`${named(marker)}time.sleep(30)`, { timeoutSeconds: 2 });
+        await waitForMarked(marker, (count) => count > 0);
+        const workers = (await descendants(process.pid)).filter((pid) => !before.includes(pid));
+        for (const pid of workers) process.kill(pid, "SIGSTOP");
+        expect(await running).toMatchObject({ outcome: "timeout" });
+        await waitForMarked(marker, (count) => count === 0);
+        expect(await other.run("print(1)")).toMatchObject({ outcome: "ok", stdout: "1\n" });
+        await other.sandbox.close();
+      });
+
+      it("ends a program that is aborted although its worker does not answer", async () => {
+        const marker = newMarker();
+        const controller = new AbortController();
+        const running = run(`${named(marker)}time.sleep(30)`, { signal: controller.signal });
+        const programs = await waitForMarked(marker, (count) => count > 0);
+        for (const pid of await descendants(process.pid)) {
+          if (!programs.includes(pid)) process.kill(pid, "SIGSTOP");
+        }
+        controller.abort(new Error("enough"));
+        await expect(running).rejects.toThrow("enough");
+        await waitForMarked(marker, (count) => count === 0);
+      });
+
       it("replaces a worker that was killed while it had nothing to do", async () => {
         for (const pid of await descendants(process.pid)) process.kill(pid, "SIGKILL");
         expect(await run("print(1)")).toMatchObject({ outcome: "ok", stdout: "1\n" });
-      });
-
-      it("gives up on a program whose worker dies a second time", async () => {
-        const marker = newMarker();
-        const running = run(`${named(marker)}time.sleep(30)`);
-        for (const _ of ["first", "second"]) {
-          const [program] = await waitForMarked(marker, (count) => count > 0);
-          const workers = (await descendants(process.pid)).filter((pid) => pid !== program);
-          for (const pid of workers) process.kill(pid, "SIGKILL");
-          await waitForMarked(marker, (count) => count === 0 || false).catch(() => {});
-        }
-        expect(await running).toMatchObject({ outcome: "crashed", stdout: "" });
       });
 
       it("leaves no processes and no open files behind after many programs", async () => {

@@ -13,10 +13,11 @@ export async function processesMarked(marker: string): Promise<number[]> {
   const marked = await Promise.all(
     pids.map(async (pid) => {
       try {
-        const [commandLine, name] = await Promise.all(
-          ["cmdline", "comm"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8")),
+        const [commandLine = "", status = ""] = await Promise.all(
+          ["cmdline", "stat"].map((file) => readFile(`/proc/${pid}/${file}`, "utf8")),
         );
-        return commandLine?.includes(marker) || name?.includes(marker) ? [Number(pid)] : [];
+        const isDead = /\) [ZX] /u.test(status); // and yet to be collected by its parent
+        return !isDead && `${commandLine} ${status}`.includes(marker) ? [Number(pid)] : [];
       } catch {
         return []; // it ended while we looked
       }
@@ -33,6 +34,16 @@ export async function waitForMarked(marker: string, isExpected: (count: number) 
     await sleep(25);
   }
   throw new Error(`Waited in vain; the processes are ${await processesMarked(marker)}.`);
+}
+
+/** Waits until none of some marked processes is left, though there may be new ones. */
+export async function waitUntilGone(marker: string, pids: readonly number[]): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    const left = await processesMarked(marker);
+    if (!pids.some((pid) => left.includes(pid))) return;
+    await sleep(25);
+  }
+  throw new Error(`Waited in vain for the end of ${pids}.`);
 }
 
 /** The processes that descend from a process, with their parents. */

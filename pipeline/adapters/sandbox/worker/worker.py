@@ -47,7 +47,7 @@ REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
-PREPARATION_SECONDS = 30  # from the fork to the first line of a program; milliseconds unless the machine stalls
+PREPARATION_SECONDS = 20  # from the fork to the first line of a program; milliseconds unless the machine stalls
 DESCRIPTORS = 256  # more are never open, in the worker and in a program
 CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of sysexits.h
 
