@@ -4,6 +4,9 @@
  */
 const piece = /\p{N}| ?\p{L}{1,12}|\n+|[^\S\n]+|./gsu;
 
+/** For counting: a copy, because `matchAll` goes on from where its expression's last `test` ended. */
+const counted = new RegExp(piece);
+
 /** The tokens of a text; joined they are the text. */
 export function pieces(text: string): Iterable<string> {
   return text.matchAll(piece).map(([token]) => token);
@@ -23,10 +26,10 @@ export function firstTokens(
 ): { text: string; tokens: number } {
   let tokens = 0;
   let length = 0;
-  piece.lastIndex = 0;
+  counted.lastIndex = 0;
   // `test` and not `exec`: every request counts its whole prompt, and matches would be most of the work.
-  while (length < characters && tokens < tokensAtMost && piece.test(text)) {
-    length = piece.lastIndex;
+  while (length < characters && tokens < tokensAtMost && counted.test(text)) {
+    length = counted.lastIndex;
     tokens += 1;
   }
   return { text: text.slice(0, length), tokens };
