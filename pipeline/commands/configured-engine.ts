@@ -20,7 +20,12 @@ async function openReplay(config: Extract<EngineConfig, { kind: "replay" }>, pro
   const { loadRecordings } = await import("../adapters/replay-engine/recordings.ts");
   const { startReplayServer } = await import("../adapters/replay-engine/replay-server.ts");
   const recordings = await loadRecordings(config.recordings, printNote);
-  const server = await startReplayServer({ recordings, model: config.model, maxModelLen: config.maxModelLen });
+  const server = await startReplayServer({
+    recordings,
+    model: config.model,
+    maxModelLen: config.maxModelLen,
+    templates: [profile.prompt],
+  });
   const engine = openEngine({
     kind: "replay",
     baseUrls: [server.url],

@@ -8,10 +8,10 @@ import type { Vote } from "../artifacts/vote.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
-import { generateCandidates } from "../stages/generate.ts";
+import { checkAnythingWasEvaluated, generateCandidates } from "../stages/generate.ts";
 import type { GenerateEvent } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
-import { Interruption } from "./interruption.ts";
+import { Interruption, interrupted } from "./interruption.ts";
 import { printJson, printLine, printNote, table } from "./output.ts";
 import { loadRunConfig } from "./run-config-file.ts";
 import { wallClock } from "./stage-runs.ts";
@@ -37,7 +37,9 @@ export const command: CommandModule<unknown, SolveArguments> = {
       .example("$0 solve 'What is $6 \\cdot 7$?' my.yaml --set sampling.width=4", "four candidates")
       .example("$0 solve - my.yaml < problem.txt", "the statement from a file") as never,
   handler: async ({ problem, config: path, set, json, unsafePython }) => {
-    const statement = (problem === "-" ? await text(process.stdin) : problem).trim();
+    // yargs hands a lone dash on as an empty text.
+    const isPiped = problem === "-" || (problem === "" && process.argv.includes("-"));
+    const statement = (isPiped ? await text(process.stdin) : problem).trim();
     if (statement === "")
       throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
     const { config, profile } = await loadRunConfig(path, set);
@@ -73,6 +75,8 @@ export const command: CommandModule<unknown, SolveArguments> = {
           secondsSpent: 0,
         },
       );
+      if (interruption.signal.aborted) throw interrupted("the same command");
+      checkAnythingWasEvaluated(candidates);
       const elected = vote(candidates, config.vote);
       if (json) printJson({ answer: elected.answer, tally: elected.tally, candidates, turns });
       else printVote(elected, candidates);

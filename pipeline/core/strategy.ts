@@ -9,22 +9,37 @@ import type { ReasoningRules } from "./trace.ts";
  * message, its last Python block is run, the last line printed is the answer (one-step programs, as with MMOS).
  */
 export function reasoningRules(
-  profile: Profile,
-  config: Pick<RunConfig, "strategy" | "sampling" | "python">,
+  written: Profile,
+  { strategy, sampling, python, engine }: Pick<RunConfig, "strategy" | "sampling" | "python" | "engine">,
 ): ReasoningRules {
-  const state = config.python.state ?? profile.state;
-  switch (config.strategy) {
+  const profile = tellsStopStrings(engine) ? written : withInferredStops(written);
+  const state = python.state ?? profile.state;
+  switch (strategy) {
     case "sc-tir":
-      return { profile, depth: config.sampling.depth, state };
+      return { profile, depth: sampling.depth, state };
     case "cot":
       return { profile: withoutExecution(profile), depth: 1, state };
     case "single-step":
-      return {
-        profile: { ...profile, answer: { ...profile.answer, from: "output", normalize: "plain" } },
-        depth: 1,
-        state,
-      };
+      return { profile: withOutputAsAnswer(profile), depth: 1, state };
   }
+}
+
+/** vLLM says which stop string ended a message (`stop_reason`); the standard protocol does not. */
+function tellsStopStrings(engine: RunConfig["engine"]): boolean {
+  return engine.kind === "replay" || engine.dialect === "vllm";
+}
+
+/** Where nobody tells, a message that ends behind a closed block was stopped by the output fence. */
+function withInferredStops(profile: Profile): Profile {
+  return profile.executeOn === undefined ? profile : { ...profile, executeClosedBlock: true };
+}
+
+function withOutputAsAnswer(profile: Profile): Profile {
+  return {
+    ...profile,
+    cut: { keep: "both-ends", marker: "\n...\n" }, // the last line counts
+    answer: { ...profile.answer, from: "output", normalize: "plain" },
+  };
 }
 
 function withoutExecution(profile: Profile): Profile {

@@ -148,7 +148,13 @@ function endWithOutput(trace: Trace, execution?: { outcome: ExecutionOutcome; ou
 
 /** The text with an output behind it, ready to be continued. */
 function withOutput(profile: Profile, text: string, output: string): string {
-  return (profile.trimBeforeOutput ? stripEnd(text) : text) + profile.writeBack.replace("{output}", () => output);
+  const opened = profile.keepStop ? withFence(profile, text) : profile.trimBeforeOutput ? stripEnd(text) : text;
+  return opened + profile.writeBack.replace("{output}", () => output);
+}
+
+/** The output fence belongs to the text where it is kept; a message that ended right before it lacks it. */
+function withFence({ executeOn = "" }: Profile, text: string): string {
+  return text.endsWith(executeOn) ? text : `${stripEnd(text)}\n${executeOn}`;
 }
 
 function region(profile: Profile, text: string): string {

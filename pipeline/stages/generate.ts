@@ -235,7 +235,8 @@ class GenerateRun {
   }
 }
 
-function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {
+/** A run whose every candidate was lost to the engine has evaluated nothing: an error, never a 0 %. */
+export function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {
   if (candidates.some(({ outcome }) => outcome !== "engine-failed")) return;
   const reason = candidates[0]?.meta?.reason;
   throw new UserError(`Every candidate was lost to the engine, so nothing was evaluated. The first: ${reason}`, {

@@ -105,6 +105,20 @@ describe("a trace whose stop string is cut from the text", () => {
   });
 });
 
+describe("a server that does not say which stop string ended a message", () => {
+  it("has its messages executed where they end behind a closed block, with the fence put back", () => {
+    const engine = { kind: "vllm", dialect: "openai" };
+    const config = { strategy: "sc-tir", sampling: { depth: 4 }, python: {}, engine } as never;
+    const inferring = reasoningRules(profileNamed("numina-tir"), config);
+    const start = startTrace(inferring.profile, "s");
+    const text = "```python\nprint(3)\n```\n"; // the server cut the stop string off
+    const finish = finishOf(inferring.profile, start, { text, finish: "stop" });
+    expect(finish).toBe("code");
+    const trace = advance(inferring, start, { text, finish }, { outcome: "ok", output: "3" });
+    expect(trace.text).toBe("```python\nprint(3)\n```\n```output\n3\n```");
+  });
+});
+
 describe("sessions", () => {
   it("give a block the earlier ones of its trace, and a restart forgets them", () => {
     const session = rules("tir", 6, "session");
@@ -117,7 +131,7 @@ describe("sessions", () => {
 });
 
 describe("strategies", () => {
-  const config = { sampling: { depth: 4 }, python: {} } as never;
+  const config = { sampling: { depth: 4 }, python: {}, engine: { kind: "replay" } } as never;
 
   it("cot answers in one message, without code", () => {
     const cot = reasoningRules(profileNamed("numina-tir"), { ...(config as object), strategy: "cot" } as never);

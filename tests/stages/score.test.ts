@@ -165,24 +165,20 @@ describe("the score stage", () => {
   });
 
   it("tells why candidates cast no ballot: cut off, out of time, no integer", async () => {
-    const silent = (candidate: number, outcome: "no-answer" | "no-code") => ({
-      ...candidates("s/a", [null])[0],
-      candidate,
-      outcome,
-    });
+    const [cutOff, slow, silent, fraction] = candidates("s/a", [undefined, undefined, undefined, undefined]);
     const rows = [
-      silent(0, "no-code"),
-      silent(1, "no-answer"),
-      silent(2, "no-answer"),
-      { ...silent(3, "no-answer"), outcome: "answered" as const, rawAnswer: "1/2" },
-    ];
+      { ...cutOff, outcome: "no-code" },
+      slow,
+      silent,
+      { ...fraction, outcome: "answered", rawAnswer: "1/2" },
+    ] as Candidate[];
     const turns = [
       turn("s/a", 0, "never ending", { finish: "length" }),
       turn("s/a", 1, "slow", { execution: execution("timeout"), finish: "code" }),
       turn("s/a", 2, "no idea"),
       turn("s/a", 3, "1/2"),
     ];
-    const { summary } = await scored([problem("s/a", "1")], rows as never, turns);
+    const { summary } = await scored([problem("s/a", "1")], rows, turns);
     expect(summary.all.silences).toEqual({ truncated: 1, "timed-out": 1, "no-answer": 1, "not-an-integer": 1 });
     expect(summary.all.unsolved).toEqual({ "no-ballots: truncated": 1 });
   });
