@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
-import { readLines } from "../adapters/run-directory/jsonl-lines.ts";
 import { parseRow } from "../adapters/run-directory/jsonl-rows.ts";
 import { openRunDirectory, readSummary } from "../adapters/run-directory/run-directory.ts";
 import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
+import { readLines } from "../adapters/text-lines/read-lines.ts";
 import { turnsFile } from "../artifacts/artifact-file.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";

@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
 import { UserError } from "../../core/user-error.ts";
+import { readLines } from "../text-lines/read-lines.ts";
 import { type DataFormat, type DataRow, isRecord, kindOf, NumberText } from "./data-row.ts";
 
 /** A longer line is refused before it fills the memory. Solutions beside a statement can be long, but not this long. */
@@ -11,9 +11,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true }); // takes a byte order ma
 export const jsonlFormat: DataFormat = {
   ending: ".jsonl",
   async *rows(path) {
-    let number = 0;
-    for await (const { bytes, terminated } of linesOf(path)) {
-      number += 1;
+    const limit = { bytesAtMost: lineMebibytesAtMost * 2 ** 20, tooLong: (line: number) => tooLong(path, line) };
+    for await (const { bytes, number, complete: terminated } of readLines(path, limit)) {
       const place = `line ${number}`;
       const text = decode(bytes, path, place);
       if (text.trim() !== "") yield parseRow(text, { path, place, number, terminated });
@@ -21,33 +20,10 @@ export const jsonlFormat: DataFormat = {
   },
 };
 
-interface Line {
-  bytes: Uint8Array;
-  terminated: boolean; // false for a last line without a line end
-}
-
-async function* linesOf(path: string): AsyncGenerator<Line> {
-  let pending: Buffer[] = [];
-  let pendingBytes = 0;
-  let finished = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      yield { bytes: Buffer.concat([...pending, chunk.subarray(start, end)]), terminated: true };
-      pending = [];
-      pendingBytes = 0;
-      finished += 1;
-      start = end + 1;
-    }
-    pending.push(chunk.subarray(start));
-    pendingBytes += chunk.length - start;
-    if (pendingBytes > lineMebibytesAtMost * 2 ** 20) {
-      throw new UserError(`${path}, line ${finished + 1}: the line is longer than ${lineMebibytesAtMost} MiB.`, {
-        hint: "A .jsonl file has one problem per line. Is this file another format, or are its line ends missing?",
-      });
-    }
-  }
-  if (pendingBytes > 0) yield { bytes: Buffer.concat(pending), terminated: false };
+function tooLong(path: string, number: number): never {
+  throw new UserError(`${path}, line ${number}: the line is longer than ${lineMebibytesAtMost} MiB.`, {
+    hint: "A .jsonl file has one problem per line. Is this file another format, or are its line ends missing?",
+  });
 }
 
 function decode(bytes: Uint8Array, path: string, place: string): string {

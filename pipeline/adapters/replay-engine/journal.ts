@@ -45,7 +45,7 @@ export async function readJournal(
     const row = objectOn(line);
     const parsed = turnSchema.safeParse(row);
     if (!parsed.success) {
-      if (line.unterminated && row === undefined) {
+      if (!line.complete && row === undefined) {
         note(`${file}: the torn last line (${line.number}) is left out.`);
         continue;
       }

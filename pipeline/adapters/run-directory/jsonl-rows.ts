@@ -1,13 +1,13 @@
 import type { ArtifactFile } from "../../artifacts/artifact-file.ts";
 import { describeIssues } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
+import { type Line, readLines, textOf } from "../text-lines/read-lines.ts";
 import { fileFault } from "./file-fault.ts";
-import { type Line, readLines } from "./jsonl-lines.ts";
 
 /** The validated rows of a JSONL file, streamed. A bad row is a UserError with file, line, field and what was expected. */
 export async function* readRows<Row>(path: string, file: ArtifactFile<Row>): AsyncGenerator<Row> {
   for await (const line of linesOf(path)) {
-    if (line.text.trim() !== "") yield parseRow(path, line, file);
+    if (textOf(line).trim() !== "") yield parseRow(path, line, file);
   }
 }
 
@@ -23,10 +23,10 @@ export function parseRow<Row>(path: string, line: Line, { schema }: ArtifactFile
   const where = `${path}, line ${line.number} (byte ${line.offset})`;
   let value: unknown;
   try {
-    value = JSON.parse(line.text);
+    value = JSON.parse(textOf(line));
   } catch (error) {
     const torn = line.complete ? "" : " The last line is torn.";
-    throw new UserError(`${where}: not JSON: ${excerpt(line.text)}${torn}`, {
+    throw new UserError(`${where}: not JSON: ${excerpt(textOf(line))}${torn}`, {
       hint: "Each line must be one JSON object. Mend or remove the line.",
       cause: error,
     });

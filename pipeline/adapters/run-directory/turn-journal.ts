@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 import { turnsFile } from "../../artifacts/artifact-file.ts";
 import { type Turn, turnSchema } from "../../artifacts/turn.ts";
 import type { Journal } from "../../stages/ports.ts";
+import { readLines } from "../text-lines/read-lines.ts";
 import { syncDirectory } from "./derived-file.ts";
 import { fileFault } from "./file-fault.ts";
-import { readLines } from "./jsonl-lines.ts";
 import { parseRow } from "./jsonl-rows.ts";
 
 /** At most so much of finished work is at risk from a power cut; a crash of the process alone loses none. */
@@ -32,7 +32,7 @@ export async function openTurnJournal(
       if (!line.complete) {
         await file.truncate(line.offset);
         await file.sync();
-        onTorn(line.bytes);
+        onTorn(line.bytes.length);
         break;
       }
       onRow(parseRow(path, line, turnsFile));
