@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync } from "node:fs";
-import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -101,6 +101,7 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
       ? [
           ...["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"],
           ...["--cap-add", "CAP_KILL", "--cap-add", "CAP_DAC_OVERRIDE"],
+          ...["--cap-add", "CAP_FOWNER"],
         ]
       : ["--unshare-user"]),
     ...["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv"],
@@ -114,7 +115,7 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
     ...ours.flatMap(ancestors).flatMap((path) => ["--dir", path]), // else root's home keeps others out here too
     ...ours.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--ro-bind", workerDirectory, "/run/sctir"],
-    ...["--remount-ro", "/"],
+    ...["--remount-ro", "/", "--remount-ro", "/dev"], // neither is emptied after a program
     ...["--chdir", scriptDirectory],
   ];
 }
@@ -160,7 +161,8 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
         environment: workerEnvironment(scratch),
         async cleanUp() {
           await endLeftovers(scratch);
-          await rm(scratch, { recursive: true, force: true });
+          // Not Node's own: a program may have made a tree that is deeper than a path may be long.
+          await execa("rm", ["-rf", "--", scratch], { reject: false, stdin: "ignore" });
         },
       };
     },

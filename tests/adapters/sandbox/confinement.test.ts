@@ -62,7 +62,7 @@ describe.skipIf(!python)("a program in the Python sandbox", async () => {
       });
 
       it("cannot change the libraries that the next program gets", async () => {
-        const setup = "import sympy, os\nfolder = os.path.dirname(sympy.__file__)";
+        const setup = "import json, os\nfolder = os.path.dirname(json.__file__)";
         expect(await attempt(setup, "open(folder + '/new.py', 'w')")).toMatch(/^(?:PermissionError|OSError)$/u);
       });
 
@@ -114,6 +114,13 @@ try:
         count += 1
 except OSError as error: print("processes", error.errno == 11)`);
         expect(stdout).toBe("file True\nopen True\nprocesses True\n");
+      });
+
+      it.runIf(isolation === "bubblewrap")("may use processes as workers, and leaves no semaphore behind", async () => {
+        const code = "import multiprocessing, os\nwith multiprocessing.Pool(2) as pool: print(pool.map(abs, [-1, -2]))";
+        expect(await run(code)).toMatchObject({ outcome: "ok", stdout: "[1, 2]\n" });
+        await run("open('/dev/shm/left', 'w').write('x')");
+        expect((await run("import os; print(os.listdir('/dev/shm'))")).stdout).toBe("[]\n");
       });
 
       it("may start processes of its own", async () => {

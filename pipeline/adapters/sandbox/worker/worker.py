@@ -27,7 +27,6 @@ import os
 import platform
 import resource
 import select
-import shutil
 import signal
 import stat
 import struct
@@ -155,6 +154,11 @@ class Settings:
     def path(self) -> str:
         return os.path.join(self.scratch, "program.py")
 
+    @property
+    def writable(self) -> list[str]:
+        """The directories that a program may write to. Semaphores are files in /dev/shm."""
+        return [self.scratch, "/dev/shm"] if self.isolation == "bubblewrap" else [self.scratch]
+
 
 class Worker:
     def __init__(self, settings: Settings, requests: Requests, replies: int) -> None:
@@ -163,6 +167,7 @@ class Worker:
         self.replies = replies
         self.notes = Notes()
         self.user, self.keep_reading = settings.user, False
+        self.directory_mode = 0o700
         self.processes: int | None = None
         self.landlock: int | None = None
         self.seccomp: bytes | None = None
@@ -192,7 +197,9 @@ class Worker:
             )
             self.seccomp = confinement.socket_filter()
         if self.user is not None:
-            os.chmod(self.settings.scratch, 0o777)
+            self.directory_mode = 0o777
+            for directory in self.settings.writable:
+                os.chmod(directory, self.directory_mode)
             self.keep_reading = self.settings.isolation != "none" and not self.readable_by_user()
             if not self.readable_by_user():
                 self.user = None
@@ -231,6 +238,7 @@ class Worker:
                 packages[name] = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
                 pass
+        gc.freeze()  # this too is nothing for a program's collector
         self.reply({"ready": {"python": platform.python_version(), "packages": packages}})
         while True:
             request = self.requests.wait()
@@ -369,12 +377,9 @@ class Worker:
 
     def empty_scratch(self) -> None:
         """Raises where that fails: a new worker has a new directory."""
-        directories = [self.settings.scratch]
-        if self.settings.isolation == "bubblewrap":
-            directories.append("/dev/shm")
-        for directory in directories:
-            for name in os.listdir(directory):
-                remove(os.path.join(directory, name))
+        for directory in self.settings.writable:
+            os.chmod(directory, self.directory_mode)
+            empty(directory)
 
     def execution(
         self,
@@ -425,15 +430,27 @@ def outcome_of(status: int, started: bool, memory_error: bool, memory_share: flo
     return "memory" if memory_error else "error"
 
 
-def remove(path: str) -> None:
-    """A file or a whole directory, also one whose permissions a program took away."""
-    if stat.S_ISDIR(os.lstat(path).st_mode):
+def empty(directory: str) -> None:
+    """Removes what is in a directory, also what its permissions protect, and trees deeper than a path may be long."""
+    pending = [os.path.join(directory, name) for name in os.listdir(directory)]
+    moved = 0
+    while pending:
+        path = pending.pop()
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            os.unlink(path)
+            continue
         os.chmod(path, 0o700)
         for name in os.listdir(path):
-            remove(os.path.join(path, name))
+            below = os.path.join(path, name)
+            if stat.S_ISDIR(os.lstat(below).st_mode):
+                os.chmod(below, 0o700)
+                while os.path.lexists(place := os.path.join(directory, f"removed-{moved}")):
+                    moved += 1
+                os.rename(below, place)
+                pending.append(place)
+            else:
+                os.unlink(below)
         os.rmdir(path)
-    else:
-        os.unlink(path)
 
 
 def main() -> None:
@@ -474,7 +491,8 @@ def main() -> None:
         if os.getpid() == own_id:
             worker.clear()
             if settings.isolation != "bubblewrap":
-                shutil.rmtree(settings.scratch, ignore_errors=True)
+                worker.empty_scratch()
+                os.rmdir(settings.scratch)
 
 
 if __name__ == "__main__":
