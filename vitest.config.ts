@@ -8,7 +8,8 @@ export default defineConfig({
     pool: "forks",
     // The default leaves a core for watching, which on two cores means one file at a time.
     maxWorkers: "100%",
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Far beyond what a test takes: a bound on hanging, also on a busy machine.
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });
