@@ -54,9 +54,13 @@ export async function generateStage(session: RunSession, options: GenerateStageO
   const engine = await openConfiguredEngine(config.engine, profile);
   let sandbox: PythonSandbox | undefined;
   try {
-    await session.update({ engine: await engine.connect() });
-    sandbox = config.strategy === "cot" ? noSandbox : await openPythonSandbox({ allowUnsafe: options.allowUnsafe });
+    const server = await engine.connect();
+    await session.update({ engine: server });
+    const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
+    printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
+    sandbox = noSandbox;
     if (config.strategy !== "cot") {
+      sandbox = await openPythonSandbox({ allowUnsafe: options.allowUnsafe });
       const description = await sandbox.describe();
       await session.update({ sandbox: description });
       printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);

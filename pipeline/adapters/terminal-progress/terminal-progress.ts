@@ -22,6 +22,8 @@ function bar(figures: RunFigures, stream: NodeJS.WriteStream): Progress {
     format: "{bar} {line}",
     stream,
     barsize: 20,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
     hideCursor: true,
     clearOnComplete: false,
     linewrap: false,
