@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Profile } from "../../pipeline/artifacts/profile.ts";
 import { openPythonSandbox } from "../../pipeline/adapters/sandbox/python-pool.ts";
+import type { Profile } from "../../pipeline/artifacts/profile.ts";
 import { ballotOf } from "../../pipeline/core/answer-policy.ts";
 import { pythonBlocks } from "../../pipeline/core/code-block.ts";
 import { outputOf } from "../../pipeline/core/execution-output.ts";
@@ -55,7 +55,9 @@ describe.skipIf(!hasDataFolder)("the notebook's loop, case by case", () => {
 
   it("executes blocks and writes their output back", async ({ skip }) => {
     skip(!messagesAreOf311, "the interpreter is not CPython 3.11");
-    const cases = dataRows<{ input: string; output: { appended: string; success: boolean } }>("conformance/execution.jsonl");
+    const cases = dataRows<{ input: string; output: { appended: string; success: boolean } }>(
+      "conformance/execution.jsonl",
+    );
     expect(cases).toHaveLength(90);
     const results = await Promise.all(cases.map(({ input }) => run(pythonBlocks(input).at(-1) ?? "")));
     for (const [index, { input, output }] of cases.entries()) {
@@ -113,7 +115,7 @@ describe.skipIf(!hasDataFolder)("the notebook's loop, case by case", () => {
           ...(trace.ended?.pruned ? { meta: { pruned: true } } : {}),
         };
       });
-      const elected = vote(candidates.reverse(), { rule: "majority", ties: "first-seen", fallback: "0" });
+      const elected = vote(candidates.reverse(), { ties: "first-seen", fallback: "0" });
       expect(elected.answer).toBe(String(output.majority));
     }
   });
