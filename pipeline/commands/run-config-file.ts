@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
-import { parse } from "yaml";
 import { type Profile, profileSchema } from "../artifacts/profile.ts";
 import { type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
 import { nearestName } from "../core/schema-issue.ts";
 import { UserError } from "../core/user-error.ts";
 import { projectPath } from "./project-folder.ts";
-import { checked, readYaml } from "./yaml-file.ts";
+import { checked, parseYaml, readYaml } from "./yaml-file.ts";
 
 /** A config with its profile, every default filled in and every path absolute. */
 export interface LoadedConfig {
@@ -100,12 +99,23 @@ function applyOverride(value: unknown, override: string): unknown {
     throw new UserError(`--set ${override}: expected key=value.`, { hint: "For example --set sampling.width=8." });
   }
   const keys = override.slice(0, equals).split(".");
-  return setAt(value, keys, parse(override.slice(equals + 1)));
+  const change = { keys, value: parseYaml(override.slice(equals + 1), `--set ${override}`) };
+  return setAt(value, change.keys, change);
 }
 
-function setAt(target: unknown, [key = "", ...rest]: string[], value: unknown): unknown {
-  const next = (inner: unknown) => (rest.length === 0 ? value : setAt(inner, rest, value));
+interface Change {
+  keys: readonly string[];
+  value: unknown;
+}
+
+function setAt(target: unknown, [key = "", ...rest]: readonly string[], change: Change): unknown {
+  const next = (inner: unknown) => (rest.length === 0 ? change.value : setAt(inner, rest, change));
   if (Array.isArray(target)) {
+    if (!Object.keys(target).includes(key)) {
+      throw new UserError(`--set ${change.keys.join(".")}: there is no ${key} in a list of ${target.length}.`, {
+        hint: "An item of a list is named by its number, counted from 0: --set problems.0.take=20.",
+      });
+    }
     return target.map((item, index) => (String(index) === key ? next(item) : item));
   }
   const record = typeof target === "object" && target !== null ? (target as Record<string, unknown>) : {};

@@ -7,6 +7,7 @@ import type { Turn } from "../artifacts/turn.ts";
 import type { Vote } from "../artifacts/vote.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
+import { visibleText } from "../core/visible-text.ts";
 import { vote } from "../core/vote.ts";
 import { checkAnythingWasEvaluated, generateCandidates } from "../stages/generate.ts";
 import type { GenerateEvent } from "../stages/ports.ts";
@@ -91,14 +92,16 @@ function showTrace(event: GenerateEvent): void {
   if (event.kind === "turn") {
     const { candidate, turn, text, execution, finish } = event.row;
     printLine(`── candidate ${candidate}, turn ${turn} ${"─".repeat(40)}`);
-    printLine(text.trimEnd());
+    printLine(visibleText(text.trimEnd()));
     if (execution)
-      printLine(`${execution.output}\n\`\`\`  (${execution.outcome}, ${Math.round(execution.milliseconds)} ms)`);
+      printLine(
+        `${visibleText(execution.output)}\n\`\`\`  (${execution.outcome}, ${Math.round(execution.milliseconds)} ms)`,
+      );
     if (finish === "length") printLine("(cut off by maxTokens)");
   } else if (event.kind === "candidate-finished") {
     const { candidate, outcome, answer, rawAnswer, meta } = event.candidate;
     const said = answer ?? (rawAnswer === undefined ? "" : `${rawAnswer} (no ballot)`);
-    printLine(`── candidate ${candidate}: ${outcome} ${meta?.reason ?? said}\n`);
+    printLine(`── candidate ${candidate}: ${outcome} ${visibleText(String(meta?.reason ?? said))}\n`);
   }
 }
 

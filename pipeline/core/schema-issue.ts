@@ -29,11 +29,20 @@ function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string[] {
     });
   }
   if (issue.code === "invalid_union") {
-    const nested = issue.errors.flat().map((inner) => inner.message);
-    const options = [...new Set(nested)].join(", or ");
+    const meant = issue.errors.filter((member) => !member.some(isOfOtherKind));
+    if (meant.length > 0) {
+      const inner = meant.flat().map((nested) => ({ ...nested, path: [...issue.path, ...nested.path] }));
+      return inner.flatMap((nested) => describeIssue(schema, nested));
+    }
+    const options = [...new Set(issue.errors.flat().map(({ message }) => message))].join(", or ");
     return [`${where}: ${options || issue.message}`];
   }
   return [where === "" ? issue.message : `${where}: ${issue.message}`];
+}
+
+/** Whether the value is not of a union member's kind at all, so that the member's other faults say nothing. */
+function isOfOtherKind({ path, code }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === "invalid_type" || code === "invalid_value");
 }
 
 /** The keys that a schema knows at a path, over all members of its unions. */

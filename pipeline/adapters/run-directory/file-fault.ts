@@ -9,6 +9,7 @@ const remedies: Record<string, string> = {
   EMFILE: "Too many files are open. Raise the limit (ulimit -n) and run the same command again.",
   ENFILE: "The system has too many files open. Close some programs and run the same command again.",
   ENOENT: "The directory is gone. Was it moved or deleted while the run went on?",
+  EEXIST: "A file of that name stands there. Choose another directory with --out.",
   ENOTDIR: "A part of the path is a file.",
   EISDIR: "A directory stands where a file should be.",
   EIO: "The disk reported an error.",

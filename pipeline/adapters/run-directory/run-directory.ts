@@ -1,5 +1,5 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { type ArtifactFile, manifestFile, summaryFile } from "../../artifacts/artifact-file.ts";
 import { type Manifest, manifestSchema } from "../../artifacts/manifest.ts";
 import { type Summary, summarySchema } from "../../artifacts/summary.ts";
@@ -24,7 +24,7 @@ const writers: Record<string, string> = {
 /** A run's artifacts in a directory, which is made if `create` is given. */
 export async function openRunDirectory(directory: string, { create = false } = {}): Promise<RunStore> {
   if (create) {
-    await mkdir(directory, { recursive: true }).catch((error: unknown) => {
+    await makeDirectory(resolve(directory)).catch((error: unknown) => {
       throw fileFault("create", directory, error);
     });
   } else if (!(await isDirectory(directory))) {
@@ -117,6 +117,19 @@ async function exists(path: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Makes a directory and what leads to it. Node's own way never ends where a parent is there but takes no children. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (await isDirectory(path)) return;
+    const lacksParent = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!lacksParent || (await isDirectory(dirname(path)))) throw error;
+    await makeDirectory(dirname(path));
+    await makeDirectory(path);
   }
 }
 
