@@ -235,12 +235,21 @@ class GenerateRun {
   }
 }
 
-/** A run whose every candidate was lost to the engine has evaluated nothing: an error, never a 0 %. */
+/**
+ * A set whose every candidate was lost to the engine has evaluated nothing: an error, never a 0 %. The candidates are
+ * not written then, so that the same command tries them again.
+ */
 export function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {
-  if (candidates.some(({ outcome }) => outcome !== "engine-failed")) return;
-  const reason = candidates[0]?.meta?.reason;
-  throw new UserError(`Every candidate was lost to the engine, so nothing was evaluated. The first: ${reason}`, {
-    hint: "`sctir doctor CONFIG` checks the engine. Run the same command again when it answers.",
-    exitCode: exitCodes.unavailable,
-  });
+  const sets = Map.groupBy(candidates, ({ problemId }) => problemId.slice(0, problemId.indexOf("/")));
+  for (const [set, ofSet] of sets) {
+    if (ofSet.some(({ outcome }) => outcome !== "engine-failed")) continue;
+    const reason = ofSet[0]?.meta?.reason;
+    throw new UserError(
+      `Every candidate of ${set} was lost to the engine, so nothing was evaluated. The first: ${reason}`,
+      {
+        hint: "`sctir doctor CONFIG` checks the engine. Run the same command again when it answers.",
+        exitCode: exitCodes.unavailable,
+      },
+    );
+  }
 }
