@@ -1,4 +1,7 @@
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rmdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -204,6 +207,7 @@ print([number for number in range(1024) if is_open(number)])`);
 
       it("leaves nothing when its own process is killed", async () => {
         const marker = newMarker();
+        const temporary = await mkdtemp(join(tmpdir(), "temporary-"));
         const script = `
           import { openPythonSandbox } from ${JSON.stringify(module)};
           const sandbox = await openPythonSandbox({ size: 1, isolation: "${isolation}" });
@@ -211,11 +215,13 @@ print([number for number in range(1024) if is_open(number)])`);
           await sandbox.execute({ code: process.env.PROGRAM, earlier: [], showLastExpression: false, ...limits });`;
         const code = `${named(marker)}if os.fork() == 0: os.setsid()\nos.fork()\nwhile True: time.sleep(1)`;
         const command = ["--input-type=module-typescript", "-e", script];
-        const owner = execa(process.execPath, command, { env: { PROGRAM: code }, reject: false });
+        const owner = execa(process.execPath, command, { env: { PROGRAM: code, TMPDIR: temporary }, reject: false });
         await waitForMarked(marker, (count) => count === 4);
         owner.kill("SIGKILL");
         await owner;
         await waitForMarked(marker, (count) => count === 0);
+        for (let attempt = 0; attempt < 400 && (await readdir(temporary)).length > 0; attempt++) await sleep(25);
+        await rmdir(temporary); // which has to be empty
       });
 
       it("lets the process end once it is closed", async () => {

@@ -52,7 +52,7 @@ CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of s
 
 
 class Gone(Exception):
-    """Nobody reads our replies any more."""
+    """Whoever started the worker has gone, or wants it to go."""
 
 
 class Requests:
@@ -76,11 +76,6 @@ class Requests:
             return None
         self.pending = rest
         return json.loads(line)
-
-    def wait(self) -> dict[str, Any]:
-        while (request := self.take()) is None:
-            self.fill()
-        return request
 
 
 class Notes:
@@ -172,7 +167,7 @@ class Worker:
         self.landlock: int | None = None
         self.seccomp: bytes | None = None
         self.child = 0
-        # A byte arrives here when a child ends, so that one poll can wait for everything.
+        # The number of a signal arrives here when a child ends, so that one poll can wait for everything.
         self.woken, self.wake = os.pipe()
         os.set_blocking(self.woken, False)
         os.set_blocking(self.wake, False)
@@ -185,7 +180,8 @@ class Worker:
         confinement.be_inspectable(False)
         if self.settings.isolation != "bubblewrap":
             confinement.adopt_orphans()
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+            # No exception from the handler: it could break off the very clearing that it asks for.
+            signal.signal(signal.SIGTERM, lambda *_: None)
             confinement.die_with_parent(signal.SIGTERM)
         else:
             # The first process of a namespace gets no signal from inside that it has no handler for.
@@ -241,9 +237,26 @@ class Worker:
         gc.freeze()  # this too is nothing for a program's collector
         self.reply({"ready": {"python": platform.python_version(), "packages": packages}})
         while True:
-            request = self.requests.wait()
+            request = self.next_request()
             if "abort" not in request:  # else it comes too late
                 self.reply({"id": request["id"], **self.execute(request)})
+
+    def next_request(self) -> dict[str, Any]:
+        poll = select.poll()
+        for descriptor in (self.requests.descriptor, self.woken):
+            poll.register(descriptor, select.POLLIN)
+        while (request := self.requests.take()) is None:
+            for descriptor, _ in poll.poll():
+                if descriptor == self.woken:
+                    self.wake_up()
+                else:
+                    self.requests.fill()
+        return request
+
+    def wake_up(self) -> None:
+        """A signal came: that a child has ended, or that we are to end."""
+        if signal.SIGTERM in os.read(self.woken, 1 << 12):
+            raise Gone
 
     def reply(self, message: dict[str, Any]) -> None:
         data = memoryview(json.dumps(message).encode() + b"\n")
@@ -352,7 +365,7 @@ class Worker:
                     if self.is_aborted(request["id"]):
                         return "aborted", 0, others
                 elif descriptor == self.woken:
-                    os.read(self.woken, 1 << 12)
+                    self.wake_up()
                 elif not open_outputs[descriptor].read():
                     poll.unregister(descriptor)
             if stdout.count > OUTPUT_BYTES_AT_MOST:
