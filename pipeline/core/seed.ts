@@ -18,6 +18,12 @@ export function seedOf(runSeed: number, { problemId, replicate, candidate, turn 
   return digest.readUIntBE(0, 6);
 }
 
+/** The seed of a candidate's Python programs: the same for all its turns, since a session runs them together. */
+export function pythonSeedOf(runSeed: number, { problemId, replicate, candidate }: Omit<TurnKey, "turn">): number {
+  const key = JSON.stringify([runSeed, problemId, replicate, candidate, "python"]);
+  return createHash("sha256").update(key).digest().readUIntBE(0, 6);
+}
+
 /**
  * A stream of numbers in [0, 1) that depends on its seed alone: mulberry32 (Tommy Ettinger, public domain). For orders
  * and samples that have to come out the same on every machine; not for cryptography.

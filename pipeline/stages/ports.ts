@@ -70,6 +70,8 @@ export interface PythonRequest {
   earlier: readonly string[];
   /** Show the value of an expression at the program's end, unless it is None. */
   showLastExpression: boolean;
+  /** Of the random numbers that a program draws without a seed of its own; each program of a trace has its own. */
+  seed?: number;
   timeoutSeconds: number; // from the moment the program's own code starts
   memoryMiB: number;
   signal?: AbortSignal;

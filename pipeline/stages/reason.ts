@@ -5,10 +5,10 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { outputOf } from "../core/execution-output.ts";
 import { programOf } from "../core/program.ts";
-import { seedOf } from "../core/seed.ts";
+import { pythonSeedOf, seedOf } from "../core/seed.ts";
 import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
 import { type CandidateProgress, toCandidate, withTurn } from "./candidate-progress.ts";
-import type { Clock, Engine, Generation, Journal, Observe, PythonSandbox } from "./ports.ts";
+import type { Clock, Engine, Generation, Journal, Observe, PythonExecution, PythonSandbox } from "./ports.ts";
 
 export interface ReasoningPorts {
   engine: Engine;
@@ -75,7 +75,7 @@ export async function reason(
     }
     const finish = finishOf(rules.profile, progress.trace, generation);
     const decision = decide(rules, progress.trace, { text: generation.text, finish });
-    const execution = await execute(decision, ports.sandbox, config, rules, deadline);
+    const execution = await execute(progress.key, decision, ports.sandbox, config, rules, deadline);
     if (execution === "aborted") continue;
     const row = turnRow(progress.key, turn, { seed, startedAt, finish, generation, decision, execution });
     await ports.journal.append(row);
@@ -87,23 +87,30 @@ export async function reason(
 
 /** Runs what a decision asks for, if it asks for that. */
 async function execute(
+  key: CandidateKey,
   decision: Decision,
   sandbox: PythonSandbox,
-  { python }: RunConfig,
+  { python, sampling }: RunConfig,
   { profile }: ReasoningRules,
   deadline: AbortSignal,
 ): Promise<Turn["execution"] | "aborted"> {
   if (decision.kind !== "execute") return undefined;
   const { timeoutSeconds, memoryMiB } = python;
-  const result = await sandbox.execute({
-    code: programOf(decision.code, profile),
-    earlier: decision.earlier.map((block) => programOf(block, { ...profile, lastLine: "as-is" })),
-    showLastExpression: profile.lastLine === "show-expression",
-    timeoutSeconds,
-    memoryMiB,
-    signal: deadline,
-  });
-  if (deadline.aborted) return "aborted";
+  let result: PythonExecution;
+  try {
+    result = await sandbox.execute({
+      code: programOf(decision.code, profile),
+      earlier: decision.earlier.map((block) => programOf(block, { ...profile, lastLine: "as-is" })),
+      showLastExpression: profile.lastLine === "show-expression",
+      seed: pythonSeedOf(sampling.seed, key),
+      timeoutSeconds,
+      memoryMiB,
+      signal: deadline,
+    });
+  } catch (error) {
+    if (deadline.aborted) return "aborted";
+    throw error;
+  }
   const outputCharacters = python.outputCharacters ?? profile.outputCharacters;
   const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB } = result;
   const output = outputOf(result, profile, { outputCharacters, timeoutSeconds });

@@ -53,14 +53,15 @@ export function watchedEngine(
     for (let isSecondChance = false; ; ) {
       const generation = await engine.generate(request);
       if (generation.kind === "generation") failedInARow = 0;
-      if (generation.kind !== "engine-failed" || generation.attempts < 2) return generation; // or refused at once
-      failedInARow += 1;
+      if (generation.kind !== "engine-failed") return generation;
       const now = await state(request.signal ? AbortSignal.any([request.signal, stopping]) : stopping);
       if (now === "aborted") return { kind: "aborted" };
       if (now === "back") {
         failedInARow = 0;
         continue;
       }
+      if (generation.attempts < 2) return generation; // the engine is there and refused this request at once
+      failedInARow += 1;
       if (failedInARow >= failuresInARow) throw engineGone(`It fails every request: ${generation.reason}`);
       if (isSecondChance) return generation;
       isSecondChance = true; // it may have come back just now

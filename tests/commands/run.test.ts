@@ -209,6 +209,43 @@ describe("sctir run", () => {
   });
 });
 
+describe("sctir run within a time budget", () => {
+  it("ends what still runs as budget, a request or a program, and lets the finished ones vote", async () => {
+    const server = await engine((request) => {
+      if (request.turn === 0 && request.candidate === 1) return program("import time\ntime.sleep(60)");
+      if (request.turn === 1 && request.candidate === 2) return { hang: true };
+      return good(request);
+    });
+    const folder = await temporaryFolder();
+    const out = join(folder, "run");
+    const rest = {
+      budget: { problemSeconds: 4 },
+      schedule: { mode: "exam", order: { random: 1 } },
+      python: { timeoutSeconds: 120 },
+    };
+    const config = await writeConfig(folder, problems, server.baseUrl, rest);
+    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 0 });
+    const outcomes = rowsOf(out, "candidates.jsonl").map(({ outcome }) => outcome);
+    expect(outcomes).toEqual(Array.from({ length: 3 }, () => ["answered", "budget", "budget"]).flat());
+    expect(rowsOf(out, "votes.jsonl").map(({ answer }) => answer)).toEqual(problems.map(({ answer }) => answer));
+    expect(server.log.filter(({ aborted }) => aborted)).toHaveLength(3);
+    const order = [...new Set(server.log.map(({ problemId }) => problemId))];
+    expect(server.log.map(({ problemId }) => order.indexOf(problemId))).toEqual(
+      server.log.map(({ problemId }) => order.indexOf(problemId)).toSorted(), // one problem after the other
+    );
+  });
+
+  it("stops the whole run when totalSeconds are over", async () => {
+    const server = await engine(() => ({ hang: true }));
+    const folder = await temporaryFolder();
+    const out = join(folder, "run");
+    const config = await writeConfig(folder, problems, server.baseUrl, { budget: { totalSeconds: 1 } });
+    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 0 });
+    expect(rowsOf(out, "candidates.jsonl").every(({ outcome }) => outcome === "budget")).toBe(true);
+    expect(rowsOf(out, "verdicts.jsonl").map(({ answer }) => answer)).toEqual([null, null, null]);
+  });
+});
+
 describe("sctir run with a bad engine", () => {
   it("has loaded and filtered before it says that no server answers", async () => {
     const folder = await temporaryFolder();
@@ -276,7 +313,7 @@ describe("sctir run with a bad engine", () => {
     expect(rowsOf(out, "verdicts.jsonl")).toEqual([]);
   });
 
-  it("waits for a server that restarts, and loses nothing by it", async () => {
+  it.each([2, 1])("waits for a server that restarts, and loses nothing by it (maxAttempts %i)", async (maxAttempts) => {
     let isAway = true;
     const server = await engine(good, {
       intercept: (path: string) => {
@@ -290,7 +327,7 @@ describe("sctir run with a bad engine", () => {
     });
     const folder = await temporaryFolder();
     const config = await writeConfig(folder, problems, server.baseUrl, {
-      engine: { kind: "vllm", baseUrl: server.baseUrl, model: "scripted", maxAttempts: 2 },
+      engine: { kind: "vllm", baseUrl: server.baseUrl, model: "scripted", maxAttempts },
     });
     const ended = await sctir(["run", config, "--out", join(folder, "run")]);
     expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("9 answered") });

@@ -62,10 +62,10 @@ class WorkerPool implements PythonSandbox {
   }
 
   async describe(): Promise<SandboxDescription> {
-    const place = this.#places.find(({ worker }) => worker) ?? this.#places[0];
-    if (!place) throw new Error("A pool has at least one place.");
-    const { ready } = await this.#workerAt(place);
-    return { ...ready, isolation: this.#confinement.isolation };
+    // All of them: what is asked to run next should not pay for a start.
+    const [first] = await Promise.all(this.#places.map((place) => this.#workerAt(place)));
+    if (!first) throw new Error("A pool has at least one place.");
+    return { ...first.ready, isolation: this.#confinement.isolation };
   }
 
   async execute(request: PythonRequest): Promise<PythonExecution> {

@@ -87,7 +87,13 @@ export class WorkerProcess {
     };
     const phases = request.earlier.length > 0 ? 2 : 1; // earlier blocks have a time limit of their own
     const answer = this.#lineWithin(phases * request.timeoutSeconds + graceSeconds);
-    this.#send({ ...request, code: request.code.toWellFormed(), earlier: request.earlier.map(wellFormed), id });
+    this.#send({
+      seed: 0,
+      ...request,
+      code: request.code.toWellFormed(),
+      earlier: request.earlier.map(wellFormed),
+      id,
+    });
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const line = await answer;

@@ -8,6 +8,7 @@ export type WorkerRequest =
       code: string;
       earlier: readonly string[];
       showLastExpression: boolean;
+      seed: number;
       timeoutSeconds: number;
       memoryMiB: number;
     }

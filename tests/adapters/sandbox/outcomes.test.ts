@@ -31,6 +31,19 @@ describe.skipIf(!python)("the Python sandbox", async () => {
         });
       });
 
+      it("draws random numbers that its seed and its text decide, alone and after earlier blocks", async () => {
+        const program = "import random, numpy\nprint(random.random(), numpy.random.random())";
+        const draw = async (code: string, seed: number, earlier: string[] = []) => {
+          const limits = { timeoutSeconds: 20, memoryMiB: 512, showLastExpression: false };
+          return (await sandbox.execute({ code, earlier, seed, ...limits })).stdout;
+        };
+        const first = await draw(program, 1);
+        expect(await draw(program, 1)).toBe(first);
+        expect(await draw(program, 1, ["import random\nrandom.random()"])).toBe(first);
+        expect(await draw(program, 2)).not.toBe(first);
+        expect(await draw(`${program} # another`, 1)).not.toBe(first);
+      });
+
       it("tells how much time and memory a program has used", async () => {
         const { cpuMilliseconds, milliseconds, peakMemoryMiB } = await run(`
 import time

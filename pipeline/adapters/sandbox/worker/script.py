@@ -1,7 +1,7 @@
 """Runs a program as `python program.py` would, in a process that has its modules imported already.
 
 What a reader of its output can tell apart from a fresh interpreter is a bug here, with these exceptions: the random
-generators are seeded by the program's text, so that a run can be repeated; the hash seed is 0; code that looks at the
+generators are seeded by the program's text and a seed that comes with it, so that a run can be repeated; the hash seed is 0; code that looks at the
 call stack below its own module finds the worker's frames there, and the recursion limit is higher by their number; a
 source with null characters or of an unknown encoding is refused in other words.
 """
@@ -144,15 +144,18 @@ def finish(names: dict[str, Any], status: int) -> int:
     return status if flushed else 120
 
 
-def seed_random(text: bytes) -> None:
-    """Forks of one worker would else draw the same numbers, and a repeated run would draw others."""
-    seed = int.from_bytes(hashlib.sha256(text).digest()[:4], "big")
+def seed_random(seed: int, text: bytes) -> None:
+    """A repeated program draws the same numbers, and the same text under another seed draws others.
+
+    Without it, forks of one worker would all draw the same.
+    """
+    mixed = int.from_bytes(hashlib.sha256(b"%d:%s" % (seed, text)).digest()[:4], "big")
     for module, function in (("random", "seed"), ("numpy.random", "seed"), ("sympy.core.random", "seed")):
         if module in sys.modules:
-            getattr(sys.modules[module], function)(seed)
+            getattr(sys.modules[module], function)(mixed)
 
 
-def run_earlier(earlier: list[str], names: dict[str, Any], seconds: float) -> None:
+def run_earlier(earlier: list[str], names: dict[str, Any], seed: int, seconds: float) -> None:
     """Runs blocks for what they leave behind: no output, no exception gets out, `seconds` for all of them."""
     kept = os.dup(1), os.dup(2)
     devnull = os.open(os.devnull, os.O_WRONLY)
@@ -171,6 +174,7 @@ def run_earlier(earlier: list[str], names: dict[str, Any], seconds: float) -> No
             try:
                 with open(path, "wb") as file:  # for the source lines in tracebacks
                     file.write(source)
+                seed_random(seed, source)
                 for code, _ in codes(source, path, show_last_expression=False):
                     exec(code, names)
             except EarlierTimeUp:
@@ -196,6 +200,7 @@ def run_script(
     path: str,
     earlier: list[str],
     show_last_expression: bool,
+    seed: int,
     timeout_seconds: float,
     on_earlier: Callable[[], None],
     on_start: Callable[[], None],
@@ -203,11 +208,11 @@ def run_script(
 ) -> int:
     """Runs the program that stands at `path`. Returns its exit status, with all output flushed."""
     names = new_main(path)
-    seed_random(source)
     if earlier:
         on_earlier()
-        run_earlier(earlier, names, timeout_seconds)
+        run_earlier(earlier, names, seed, timeout_seconds)
         names["__file__"] = path
+    seed_random(seed, source)
     on_start()
     raised = execute(source, path, show_last_expression, names)
     if isinstance(raised, MemoryError):

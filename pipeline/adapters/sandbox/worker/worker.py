@@ -4,7 +4,7 @@
 
 One JSON object on each line of standard input:
 
-    {"id": 1, "code": "print(1)", "earlier": [], "showLastExpression": false, "timeoutSeconds": 5, "memoryMiB": 1024}
+    {"id": 1, "code": "print(1)", "earlier": [], "showLastExpression": false, "seed": 0, "timeoutSeconds": 5, "memoryMiB": 1024}
     {"abort": 1}        ends the program with this id, if it is the one that runs
 
 and one on each line of standard output: first `{"ready": …}`, then `{"id": 1, "outcome": "ok", …}` for each request, one
@@ -284,6 +284,7 @@ class Worker:
                     self.settings.path,
                     request["earlier"],
                     request["showLastExpression"],
+                    request["seed"],
                     request["timeoutSeconds"],
                     self.notes.on_earlier,
                     self.notes.on_start,
