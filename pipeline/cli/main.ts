@@ -2,6 +2,7 @@ import yargs from "yargs";
 import { hideBin } from "yargs/helpers";
 import { toolVersion } from "../commands/tool-version.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
+import { outliveReaders } from "./closed-outputs.ts";
 import { commandIndex } from "./command-index.ts";
 import { reportError } from "./report-error.ts";
 
@@ -64,6 +65,7 @@ function wrongUse(message: string): UserError {
   return new UserError(message, { hint: "`sctir --help` lists commands, `sctir <command> --help` options." });
 }
 
+outliveReaders();
 try {
   await main(hideBin(process.argv));
 } catch (error) {
