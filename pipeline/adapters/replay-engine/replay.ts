@@ -211,10 +211,18 @@ function chooseTrace(
   const { problemId, replicate } = key;
   const candidate = key.candidate + child;
   const own = traces.filter((trace) => trace.kind === "journal" && trace.problemId === problemId);
-  const same = own.find(
-    (trace) => trace.kind === "journal" && trace.replicate === replicate && trace.candidate === candidate,
-  );
-  return same ?? nth(own.length > 0 ? own : traces, replicate > 0 ? replicate * 1009 + candidate : candidate);
+  if (own.length === 0) return nth(traces, replicate > 0 ? replicate * 1009 + candidate : candidate);
+  return ofJournal(own as JournalTrace[], { replicate, candidate });
+}
+
+/** A journal's candidates stand for themselves: one that had no turn when the run ended is not another one's copy. */
+function ofJournal(traces: readonly JournalTrace[], wanted: { replicate: number; candidate: number }): JournalTrace {
+  const wrap = (field: "replicate" | "candidate") =>
+    wanted[field] % (Math.max(...traces.map((trace) => trace[field])) + 1);
+  const [replicate, candidate] = [wrap("replicate"), wrap("candidate")];
+  const found = traces.find((trace) => trace.replicate === replicate && trace.candidate === candidate);
+  if (found) return found;
+  throw nothingRecordedError(`The journal has no turn of candidate ${candidate}, replicate ${replicate}.`);
 }
 
 function nth(traces: readonly RecordedTrace[], number: number): RecordedTrace {

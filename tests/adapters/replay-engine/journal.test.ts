@@ -56,6 +56,14 @@ describe("the journal of an earlier run", () => {
     serve(await loadRecordings([{ file: await folderWith({ ...files, ...more }) }]));
   const keep = { stop: ["```output\n"], include_stop_str_in_output: true };
 
+  it("has nothing for a candidate that had no turn when the run ended, instead of another one's turns", async () => {
+    const withoutOne = jsonLines(turns.filter(({ candidate }) => candidate !== 1));
+    const server = await served({ "turns.jsonl": withoutOne });
+    const reply = await complete(server, { ...ask, ...id(1, 0) });
+    expect(reply).toMatchObject({ status: 404, body: { error: { type: "NoRecordingError" } } });
+    expect(await complete(server, { ...ask, ...keep, ...id(3, 0) })).toMatchObject({ status: 200 }); // candidate 0 again
+  });
+
   it("is answered by the turn's number, with its text, finish and token counts", async () => {
     const server = await served();
     const { body } = await complete(server, { ...ask, ...keep, ...id(0, 0) });
