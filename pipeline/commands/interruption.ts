@@ -18,7 +18,7 @@ export class Interruption {
       }
       firstAt = performance.now();
       this.#controller.abort();
-      printNote(`\n${signal}: finishing the turns in flight. Once more to stop at once.`);
+      printNote(`\n${signal}: finishing what has begun. Once more to stop at once.`);
     };
     for (const signal of signals) process.on(signal, this.#handle);
   }

@@ -11,6 +11,12 @@ export function printNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+/** A command to be copied into a shell: words that mean something there are quoted. */
+export function commandLine(words: readonly string[]): string {
+  const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+  return words.map((word) => (/^[\w@%+=:,./-]+$/u.test(word) ? word : quoted(word))).join(" ");
+}
+
 /** Columns padded to their widest cell; the first is flush left, the others are flush right. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(

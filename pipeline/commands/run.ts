@@ -3,7 +3,7 @@ import { readSummary } from "../adapters/run-directory/run-directory.ts";
 import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts";
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
-import { printJson, printLine, printNote } from "./output.ts";
+import { commandLine, printJson, printLine, printNote } from "./output.ts";
 import { resultTable } from "./result-table.ts";
 import { loadRunConfig } from "./run-config-file.ts";
 import { defaultRunDirectory, RunSession } from "./run-session.ts";
@@ -35,13 +35,15 @@ export const command: CommandModule<unknown, RunArguments> = {
       .example("$0 run my.yaml --out results/step-900 --set engine.model=step-900", "one config, many checkpoints")
       .example("$0 run my.yaml", "again, after a crash or Ctrl-C: only what is missing is done") as never,
   handler: async ({ config, out, set, json, unsafePython }) => {
+    using interruption = new Interruption();
     const loaded = await loadRunConfig(config, set);
     const directory = out ?? defaultRunDirectory(config);
-    const resume = ["sctir run", config, "--out", directory, ...set.map((pair) => `--set ${pair}`)].join(" ");
+    const again = ["sctir", "run", config, "--out", directory, ...set.flatMap((pair) => ["--set", pair])];
+    const resume = commandLine(unsafePython ? [...again, "--unsafe-python"] : again);
     const session = await RunSession.open(directory, loaded);
     try {
       if (session.manifest.state === "complete") printNote(`${directory} is complete: nothing to do.`);
-      else await allStages(session, resume, unsafePython);
+      else await allStages(session, { stopping: interruption.signal, resume, allowUnsafe: unsafePython });
     } catch (error) {
       if (session.manifest.state === "running") await session.update({ state: "interrupted" }).catch(() => {});
       throw error;
@@ -59,19 +61,22 @@ export const command: CommandModule<unknown, RunArguments> = {
   },
 };
 
-async function allStages(session: RunSession, resume: string, allowUnsafe: boolean): Promise<void> {
+interface RunOptions {
+  stopping: AbortSignal;
+  resume: string; // the command that goes on with an interrupted run
+  allowUnsafe: boolean;
+}
+
+async function allStages(session: RunSession, { stopping, resume, allowUnsafe }: RunOptions): Promise<void> {
   const { stages } = session.manifest;
   if (!stages.load) await loadStage(session);
+  if (stopping.aborted) throw interrupted(resume);
   if (!stages.filter) await filterStage(session);
+  if (stopping.aborted) throw interrupted(resume);
   if (!(await hasCandidates(session))) {
-    using interruption = new Interruption();
     const progress = showProgress();
     try {
-      const complete = await generateStage(session, {
-        stopping: interruption.signal,
-        observe: progress.observe,
-        allowUnsafe,
-      });
+      const complete = await generateStage(session, { stopping, observe: progress.observe, allowUnsafe });
       progress.stop();
       if (!complete) throw interrupted(resume);
     } finally {

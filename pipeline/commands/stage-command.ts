@@ -5,7 +5,7 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import { runConfigSchema } from "../artifacts/run-config.ts";
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
-import { printJson, printLine, printNote } from "./output.ts";
+import { commandLine, printJson, printLine, printNote } from "./output.ts";
 import { resultTable } from "./result-table.ts";
 import { type LoadedConfig, loadProfile, loadRunConfig } from "./run-config-file.ts";
 import { checkSameConfig, RunSession } from "./run-session.ts";
@@ -103,7 +103,7 @@ export const generateCommand = stageCommand(
         allowUnsafe: unsafePython,
       });
       progress.stop();
-      if (!complete) throw interrupted(`sctir generate ${directory}`);
+      if (!complete) throw interrupted(commandLine(["sctir", "generate", directory]));
     } finally {
       progress.stop();
     }
