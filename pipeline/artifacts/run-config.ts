@@ -111,7 +111,14 @@ export const runConfigSchema = z.strictObject({
     .strictObject({
       rule: z.enum(["majority"]).default("majority"),
       ties: z.enum(["first-seen", "lowest-candidate"]).default("first-seen"),
-      fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
+      fallback: z
+        .preprocess(
+          // In YAML a bare 0 is a number.
+          (value) => (typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value),
+          integerText.nullable(),
+        )
+        .default(null)
+        .describe("the answer where nobody has one"),
     })
     .prefault({}),
   budget: z

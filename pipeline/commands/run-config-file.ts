@@ -19,7 +19,16 @@ export interface LoadedConfig {
  * says where the config is silent.
  */
 export async function loadRunConfig(path: string, overrides: readonly string[] = []): Promise<LoadedConfig> {
-  const value = overrides.reduce(applyOverride, await readYaml(path, "config"));
+  return resolveRunConfig(path, await readYaml(path, "config"), overrides);
+}
+
+/** The same for a value that did not come from a file; `path` is what errors call it. */
+export async function resolveRunConfig(
+  path: string,
+  written: unknown,
+  overrides: readonly string[],
+): Promise<LoadedConfig> {
+  const value = overrides.reduce(applyOverride, written);
   const config = withAbsolutePaths(checked(path, value, runConfigSchema), dirname(resolve(path)));
   checkTogether(path, config);
   const profile = await loadProfile(config.profile);

@@ -13,11 +13,13 @@ export class RunSession {
   readonly store: RunStore;
   manifest: Manifest;
   readonly #unlock: () => Promise<void>;
+  readonly #isRecorded: boolean; // whether changes go into manifest.json
 
-  private constructor(store: RunStore, manifest: Manifest, unlock: () => Promise<void>) {
+  private constructor(store: RunStore, manifest: Manifest, unlock: () => Promise<void>, isRecorded = true) {
     this.store = store;
     this.manifest = manifest;
     this.#unlock = unlock;
+    this.#isRecorded = isRecorded;
   }
 
   /** Opens a directory for a config: begins a run there, or goes on with one of the same config. */
@@ -39,12 +41,16 @@ export class RunSession {
     }
   }
 
-  /** Opens a directory as it is, for one stage; a manifest is made where there is a config and none yet. */
-  static async openStage(directory: string, loaded: LoadedConfig): Promise<RunSession> {
+  /**
+   * Opens a directory as it is, for one stage. Without a manifest one is begun, unless `isByHand`: then the artifacts
+   * are somebody's own, and no config is known that would have made them.
+   */
+  static async openStage(directory: string, loaded: LoadedConfig, isByHand: boolean): Promise<RunSession> {
     const store = await openRunDirectory(directory);
     const unlock = await lockRun(directory);
     try {
-      return new RunSession(store, (await store.readManifest()) ?? (await newManifest(directory, loaded)), unlock);
+      const earlier = await store.readManifest();
+      return new RunSession(store, earlier ?? (await newManifest(directory, loaded)), unlock, !isByHand);
     } catch (error) {
       await unlock();
       throw error;
@@ -53,7 +59,7 @@ export class RunSession {
 
   async update(change: Partial<Manifest>): Promise<void> {
     this.manifest = { ...this.manifest, ...change };
-    await this.store.writeManifest(this.manifest);
+    if (this.#isRecorded) await this.store.writeManifest(this.manifest);
   }
 
   async recordStage(name: string, figures: Record<string, number>): Promise<void> {

@@ -1,15 +1,13 @@
 import type { Argv, CommandModule } from "yargs";
 import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
 import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts";
-import type { RunConfig } from "../artifacts/run-config.ts";
-import { runConfigSchema } from "../artifacts/run-config.ts";
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
 import { commandLine, printJson, printLine, printNote } from "./output.ts";
 import { resultTable } from "./result-table.ts";
-import { type LoadedConfig, loadProfile, loadRunConfig } from "./run-config-file.ts";
+import { type LoadedConfig, loadRunConfig, resolveRunConfig } from "./run-config-file.ts";
 import { checkSameConfig, RunSession } from "./run-session.ts";
-import { filterStage, generateStage, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
+import { filterStage, generateStage, hasCandidates, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
 
 interface StageArguments {
   directory: string;
@@ -38,8 +36,8 @@ function stageCommand(
         .option("unsafe-python", { type: "boolean", default: false, hidden: name !== "generate" })
         .example(`$0 ${name} results/my-run`, describe) as never,
     handler: async (options) => {
-      const loaded = await configOf(options, needsConfig ? name : undefined);
-      const session = await RunSession.openStage(options.directory, loaded);
+      const { loaded, isByHand } = await configOf(options, needsConfig ? name : undefined);
+      const session = await RunSession.openStage(options.directory, loaded, isByHand);
       try {
         const printed = await run(session, options);
         if (options.json) printJson(printed ?? session.manifest.stages[name] ?? {});
@@ -50,11 +48,14 @@ function stageCommand(
   };
 }
 
+interface StageConfig {
+  loaded: LoadedConfig;
+  /** Neither a manifest nor a config: the artifacts were written by hand or by another tool. */
+  isByHand: boolean;
+}
+
 /** The manifest's config, which one that is given must equal; else the one given; else the defaults. */
-async function configOf(
-  { directory, config, set }: StageArguments,
-  needing: string | undefined,
-): Promise<LoadedConfig> {
+async function configOf({ directory, config, set }: StageArguments, needing: string | undefined): Promise<StageConfig> {
   const manifest = await (await openRunDirectory(directory)).readManifest();
   if (manifest) {
     if (config !== undefined) checkSameConfig(directory, manifest, await loadRunConfig(config, set));
@@ -63,26 +64,23 @@ async function configOf(
         hint: "Leave out --set, or begin a run with another config in a new directory.",
       });
     }
-    return { config: manifest.config, profile: manifest.profile };
+    return { loaded: { config: manifest.config, profile: manifest.profile }, isByHand: false };
   }
-  if (config !== undefined) return loadRunConfig(config, set);
+  if (config !== undefined) return { loaded: await loadRunConfig(config, set), isByHand: false };
   if (needing !== undefined) {
     throw new UserError(`${directory} has no manifest.json, so ${needing} does not know what to do.`, {
       hint: `sctir ${needing} ${directory} --config CONFIG`,
     });
   }
-  return { config: defaults(), profile: await loadProfile("tir") };
+  return { loaded: await resolveRunConfig("--set", defaults, set), isByHand: true };
 }
 
-/** The defaults for hand-written artifacts. No problem is loaded and no engine asked: those parts are never read. */
-function defaults(): RunConfig {
-  const config = runConfigSchema.parse({
-    problems: [{ set: "by-hand" }],
-    profile: "tir",
-    engine: { kind: "vllm", baseUrl: "http://127.0.0.1:8000/v1", model: "by-hand" },
-  });
-  return { ...config, answer: { policy: "integer" } };
-}
+/** For artifacts written by hand. No problem is loaded and no engine asked: those parts are never read. */
+const defaults = {
+  problems: [{ set: "by-hand" }],
+  profile: "tir",
+  engine: { kind: "vllm", baseUrl: "http://127.0.0.1:8000/v1", model: "by-hand" },
+};
 
 export const loadCommand = stageCommand("load", "read the problems into problems.jsonl", true, loadStage);
 
@@ -117,6 +115,7 @@ export const voteCommand = stageCommand("vote", "elect an answer per problem", f
 
 export const scoreCommand = stageCommand("score", "compare with the gold answers", false, async (session, { json }) => {
   const summary = await scoreStage(session);
+  if (await hasCandidates(session)) await session.update({ state: "complete" });
   if (json) return summary;
   printLine(resultTable(summary));
   return undefined;

@@ -70,7 +70,7 @@ function* verdictsOf(problems: readonly SummaryProblem[]): Generator<Verdict> {
 
 /** A run whose candidates are not problems × replicates × width has no headline. */
 function checkComplete({ problems, replicates, width, candidates }: CandidateTable): void {
-  const rerun = "Run `sctir run CONFIG --out DIR` again: it generates what is missing.";
+  const rerun = "Run `sctir run` with its config again, which generates what is missing, or add the rows.";
   if (width === 0) {
     throw new UserError("candidates.jsonl holds no candidate.", { hint: rerun, exitCode: exitCodes.checkFailed });
   }

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -412,6 +413,14 @@ describe("single stages", () => {
       sets: { mine: { accuracy: { estimate: 1 }, candidateAccuracy: { estimate: 2 / 3 } } },
     });
     expect(rowsOf(out, "verdicts.jsonl")).toMatchObject([{ problemId: "mine/1", correct: true, solvedBy: 2 }]);
+    expect(existsSync(join(out, "manifest.json"))).toBe(false);
+
+    await sctir(["vote", out, "--set", "vote.fallback=5"]);
+    expect(rowsOf(out, "votes.jsonl")[0]?.rule).toContain("fallback: 5");
+    expect(await sctir(["vote", out, "--set", "vote.falback=5"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("did you mean fallback?"),
+    });
   });
 
   it("say which stage is missing", async () => {
@@ -433,6 +442,7 @@ describe("single stages", () => {
     for (const file of ["selected.jsonl", "candidates.jsonl", "votes.jsonl", "verdicts.jsonl"]) {
       expect(comparable(out, file), file).toEqual(comparable(join(folder, "run"), file));
     }
+    expect(jsonOf(out, "manifest.json")).toMatchObject({ state: "complete" });
   });
 });
 
