@@ -12,7 +12,7 @@ const stageRecord = z.record(z.string(), z.number());
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   runId: z.string().min(1),
-  createdAt: z.string(),
+  createdAt: z.iso.datetime(),
   tool: z.strictObject({ version: z.string(), commit: z.string().nullable() }),
   config: runConfigSchema,
   configHash: z.string(),

@@ -40,7 +40,9 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       .option("model", { type: "string", default: "replay", describe: "name under which it is served" })
       .option("max-model-len", { type: "number", default: 32768, describe: "context length in tokens" })
       .option("verbose", { type: "boolean", default: false, describe: "log each request to stderr" })
-      .option("json", { type: "boolean", default: false, describe: "print as JSON where it listens" }),
+      .option("json", { type: "boolean", default: false, describe: "print as JSON where it listens" })
+      .example("$0 serve-replay traces.jsonl --port 8000", "recorded traces for any client of vLLM")
+      .example("$0 serve-replay results/my-run", "an earlier run's turns, as its model wrote them"),
 
   async handler(options) {
     const {

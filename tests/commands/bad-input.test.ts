@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadRunConfig } from "../../pipeline/commands/run-config-file.ts";
-import { writeConfig } from "../helpers/run-files.ts";
+import { jsonOf, writeConfig } from "../helpers/run-files.ts";
 import { sctir } from "../helpers/sctir.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
@@ -87,6 +87,16 @@ describe("the command line", () => {
     const { stderr } = await sctir(["run", "config.yaml"], { cwd: folder });
     expect(stderr).toContain("␛]0;owned␇");
     expect(stderr).not.toContain("\u001b");
+  });
+
+  it("names the field of a manifest that was changed by hand", async () => {
+    const out = join(await temporaryFolder(), "run");
+    const config = await writeConfig(await temporaryFolder(), problems, nowhere);
+    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 3 });
+    const path = join(out, "manifest.json");
+    await writeFile(path, JSON.stringify({ ...jsonOf(out, "manifest.json"), createdAt: "yesterday" }));
+    const ended = await sctir(["status", out]);
+    expect(ended).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(`${path}: createdAt: Invalid ISO`) });
   });
 
   it("says so where the current directory is gone", async () => {
