@@ -112,11 +112,8 @@ export const runConfigSchema = z.strictObject({
       rule: z.enum(["majority"]).default("majority"),
       ties: z.enum(["first-seen", "lowest-candidate"]).default("first-seen"),
       fallback: z
-        .preprocess(
-          // In YAML a bare 0 is a number.
-          (value) => (typeof value === "number" && Number.isSafeInteger(value) ? String(value) : value),
-          integerText.nullable(),
-        )
+        .union([integerText, z.number().int().transform(String)]) // in YAML a bare 0 is a number
+        .nullable()
         .default(null)
         .describe("the answer where nobody has one"),
     })
