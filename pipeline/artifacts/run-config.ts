@@ -111,11 +111,7 @@ export const runConfigSchema = z.strictObject({
     .strictObject({
       rule: z.enum(["majority"]).default("majority"),
       ties: z.enum(["first-seen", "lowest-candidate"]).default("first-seen"),
-      fallback: z
-        .union([integerText, z.number().int().transform(String)]) // in YAML a bare 0 is a number
-        .nullable()
-        .default(null)
-        .describe("the answer where nobody has one"),
+      fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
     })
     .prefault({}),
   budget: z

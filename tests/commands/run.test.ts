@@ -415,9 +415,9 @@ describe("single stages", () => {
     expect(rowsOf(out, "verdicts.jsonl")).toMatchObject([{ problemId: "mine/1", correct: true, solvedBy: 2 }]);
     expect(existsSync(join(out, "manifest.json"))).toBe(false);
 
-    await sctir(["vote", out, "--set", "vote.fallback=5"]);
+    await sctir(["vote", out, "--set", 'vote.fallback="5"']);
     expect(rowsOf(out, "votes.jsonl")[0]?.rule).toContain("fallback: 5");
-    expect(await sctir(["vote", out, "--set", "vote.falback=5"])).toMatchObject({
+    expect(await sctir(["vote", out, "--set", 'vote.falback="5"'])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining("did you mean fallback?"),
     });
