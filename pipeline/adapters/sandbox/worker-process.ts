@@ -33,7 +33,7 @@ export class WorkerProcess {
   #alive = true;
   #errors = "";
   #nextId = 1;
-  #onLine: (line: string) => void = () => {};
+  #answer: (line: string | NoReply) => void = () => {}; // to whoever waits for a line
 
   /** Resolves when the libraries are imported. Throws a UserError (exit code 3) where that fails. */
   static async start(launch: Launch): Promise<WorkerProcess & { ready: Ready }> {
@@ -60,6 +60,7 @@ export class WorkerProcess {
       this.#subprocess.stdout.destroy();
       this.#subprocess.stderr.destroy();
       await launch.cleanUp();
+      this.#answer("worker-died");
     });
     this.#subprocess.stdin.on("error", () => {}); // it has died, which `exit` tells
     this.#subprocess.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -124,8 +125,11 @@ export class WorkerProcess {
   #lineWithin(seconds: number): Promise<string | NoReply> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve("no-answer"), seconds * 1000).unref();
-      this.#onLine = resolve;
-      void this.#ended.then(() => resolve("worker-died")).finally(() => clearTimeout(timer));
+      this.#answer = (line) => {
+        clearTimeout(timer);
+        resolve(line);
+      };
+      if (!this.#alive) this.#answer("worker-died");
     });
   }
 
@@ -136,7 +140,7 @@ export class WorkerProcess {
       if (!chunk.includes("\n")) return;
       const lines = Buffer.concat(chunks).toString("utf8").split("\n");
       chunks = [Buffer.from(lines.pop() ?? "")];
-      for (const line of lines) this.#onLine(line);
+      for (const line of lines) this.#answer(line);
     });
   }
 }
