@@ -45,7 +45,7 @@ function circumstances() {
     node: process.version,
     cores: availableParallelism(),
     processor: cpus()[0]?.model ?? "unknown",
-    loadBefore: rounded(loadavg()[0] ?? 0),
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 
@@ -57,20 +57,22 @@ function note(name: string, figures: ReturnType<typeof circumstances> & { compar
     // The first run here.
   }
   results[name] = figures;
-  const text = JSON.stringify(results, (_, value) => (typeof value === "number" ? rounded(value) : value), 2);
-  writeFileSync(resultsFile, `${text}\n`);
+  writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
   writeFileSync(page, withTable(readFileSync(page, "utf8"), name, tableOf(figures)));
 }
 
-function rounded(value: number): number {
-  return Math.round(value * 100) / 100;
+/** With numbers of four digits: more would be noise, and the table is to be the one that the file gives. */
+function rounded<Value>(value: Value): Value {
+  const round = (_: string, part: unknown) =>
+    typeof part === "number" && !Number.isInteger(part) ? Number(part.toPrecision(4)) : part;
+  return JSON.parse(JSON.stringify(value, round));
 }
 
 try {
   for (const { name, compares, measure } of await findBenchmarks(options._.map(String))) {
     console.log(`${name}: ${compares}`);
-    const before = circumstances();
-    const result = await measure({ rounds: options.rounds, say: (line) => console.log(`  ${line}`) });
+    const before = rounded(circumstances());
+    const result = rounded(await measure({ rounds: options.rounds, say: (line) => console.log(`  ${line}`) }));
     const conditions = Object.entries({ ...before, ...result.conditions }).map(([key, value]) => `${key} ${value}`);
     console.log(`\n${conditions.join("; ")}\n\n${tableOf(result)}\n\n${aimLines(result).join("\n")}\n`);
     if (options.note) note(name, { compares, ...before, ...result });
