@@ -96,12 +96,12 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
   return [
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     // Root needs no user namespace (some machines refuse one). It keeps what it takes to become somebody else in a
-    // program's process, to end that process, and to remove its files.
+    // program's process, to see how much memory it has, to end it, and to remove its files.
     ...(isRoot
       ? [
           ...["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"],
           ...["--cap-add", "CAP_KILL", "--cap-add", "CAP_DAC_OVERRIDE"],
-          ...["--cap-add", "CAP_FOWNER"],
+          ...["--cap-add", "CAP_FOWNER", "--cap-add", "CAP_SYS_PTRACE"],
         ]
       : ["--unshare-user"]),
     ...["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv"],
@@ -136,7 +136,9 @@ function bindOrLink(path: string): string[] {
 // ---- without bubblewrap
 
 async function kernelConfines(interpreter: Interpreter): Promise<boolean> {
-  const program = "import confinement as c; print(c.landlock_version() > 0 and c.socket_filter() is not None)";
+  const program = `
+import confinement, system_calls
+print(confinement.landlock_version() > 0 and system_calls.system_call_filter() is not None)`;
   const trial = await execa(interpreter.executable, ["-B", "-c", program], {
     cwd: workerDirectory,
     reject: false,

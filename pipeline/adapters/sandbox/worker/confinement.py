@@ -1,7 +1,7 @@
 """What a program may do: resource limits, and the kernel's own confinement where no namespace does the work.
 
 Each function acts on the calling process and whatever it starts; nothing here can be undone from inside.
-Not stopped: the sum of memory over many processes (each has its own limit), and kernel faults.
+The sum of memory over several processes is watched from outside (shares.py). Not stopped: kernel faults.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def limit_resources(memory_mebibytes: int, cpu_seconds: int, processes: int | No
         limit(resource.RLIMIT_AS, address_space() + memory_mebibytes * MEBIBYTE)
     limit(resource.RLIMIT_CPU, cpu_seconds)
     limit(resource.RLIMIT_FSIZE, 64 * MEBIBYTE)
-    limit(resource.RLIMIT_CORE, 0)
+    # No dump: less than a page is none. Where a program takes the dumps (core(5)), 0 would not stop it, but 1 does.
+    limit(resource.RLIMIT_CORE, 1)
     limit(resource.RLIMIT_NOFILE, 256)
     if processes is not None:
         limit(resource.RLIMIT_NPROC, processes)
@@ -134,6 +135,10 @@ ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL
 def landlock_version() -> int:
     """The kernel's Landlock interface, from 1; 0 without Landlock."""
     return max(0, libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, 1)) if on_linux else 0
+
+
+def landlock_stops_signals() -> bool:
+    return landlock_version() >= 6
 
 
 def landlock_rules(readable: list[str], writable: list[str]) -> int:
@@ -173,34 +178,7 @@ def enter_landlock(rules: int) -> None:
         raise OSError(ctypes.get_errno(), "landlock_restrict_self")
 
 
-# ---- network: seccomp, https://docs.kernel.org/userspace-api/seccomp_filter.html
-
-# (AUDIT_ARCH, socket, io_uring_setup). Pairs of connected sockets stay allowed: asyncio needs one.
-SYSTEM_CALLS = {"x86_64": (0xC000003E, 41, 425), "aarch64": (0xC00000B7, 198, 425)}
-ALLOW, REFUSE = 0x7FFF0000, 0x00050000 | 13  # SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EACCES
-
-
-def socket_filter() -> bytes | None:
-    """A BPF program that refuses to open sockets, Unix ones too: Landlock lets those through. None if unknown here."""
-    if platform.machine() not in SYSTEM_CALLS:
-        return None
-    architecture, *refused = SYSTEM_CALLS[platform.machine()]
-    load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_JMP|JGE|K, BPF_RET|K
-    end = 5 + len(refused)  # the index of the line that refuses
-
-    def to_end(index: int) -> int:
-        return end - index - 1  # jumps count from the next line
-
-    program = [
-        (load, 0, 0, 4),  # seccomp_data.arch
-        (equal, 0, to_end(1), architecture),
-        (load, 0, 0, 0),  # seccomp_data.nr
-        (at_least, to_end(3), 0, 0x40000000),  # the x32 interface would be a way around
-        *((equal, to_end(index), 0, number) for index, number in enumerate(refused, start=4)),
-        (give, 0, 0, ALLOW),
-        (give, 0, 0, REFUSE),
-    ]
-    return b"".join(struct.pack("=HBBI", *line) for line in program)
+# ---- system calls: seccomp; see system_calls.py
 
 
 def enter_seccomp(program: bytes) -> None:

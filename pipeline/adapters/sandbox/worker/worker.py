@@ -41,12 +41,16 @@ import confinement  # noqa: E402
 import preloading  # noqa: E402
 import processes  # noqa: E402
 import script  # noqa: E402
+import shares  # noqa: E402
+import system_calls  # noqa: E402
 
 REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
 PREPARATION_SECONDS = 20  # from the fork to the first line of a program; milliseconds unless the machine stalls
+LOOK_SECONDS = 0.1  # between looks at what a program has in all
+SCRATCH_BYTES = 128 * MEBIBYTE  # per directory that it may write to
 DESCRIPTORS = 256  # more are never open, in the worker and in a program
 CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of sysexits.h
 
@@ -60,7 +64,8 @@ class Requests:
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.pending = b""
+        self.pending = bytearray()
+        self.searched = 0  # bytes of it that hold no end of a line: a line may have many millions
 
     def fill(self) -> None:
         """Blocks until there is something to read."""
@@ -71,44 +76,71 @@ class Requests:
 
     def take(self) -> dict[str, Any] | None:
         """The next whole line that has been read."""
-        line, newline, rest = self.pending.partition(b"\n")
-        if not newline:
+        end = self.pending.find(b"\n", self.searched)
+        if end < 0:
+            self.searched = len(self.pending)
             return None
-        self.pending = rest
+        line = bytes(self.pending[:end])
+        del self.pending[: end + 1]
+        self.searched = 0
         return json.loads(line)
 
 
-class Notes:
-    """What a child lets its worker know, in memory they share: no descriptor that a program could close or hold."""
+class Beginning:
+    """When a program began, and what its process had used by then.
 
-    LAYOUT = struct.Struct("dddQ?")
+    The child tells it by a pipe that it closes before the program's own code runs: memory that they shared would be
+    the program's to write to, and so would the deadline. Earlier blocks still have the pipe, so what comes is doubted,
+    and only the first word counts.
+    """
+
+    RECORD = struct.Struct("=?ddQ")
 
     def __init__(self) -> None:
-        self.memory = mmap.mmap(-1, mmap.PAGESIZE)
-        self.clear()
+        self.forked = time.monotonic()
+        self.earlier = 0.0  # when the earlier blocks and the program began, in monotonic seconds; 0 for not yet
+        self.program = 0.0
+        self.cpu_seconds = 0.0
+        self.peak_memory_bytes = 0
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
 
-    def clear(self) -> None:
-        self.write(0, 0, 0, 0, False)
+    # ---- in the child
 
-    def write(self, *values: float) -> None:
-        self.LAYOUT.pack_into(self.memory, 0, *values)
+    def keep_at(self, descriptor: int) -> None:
+        os.dup2(self.writer, descriptor, inheritable=False)
+        self.writer = descriptor
 
-    def read(self) -> tuple[float, float, float, int, bool]:
-        """When the earlier blocks and the program started (monotonic seconds, 0 for not yet), the CPU seconds and the
-        bytes of peak memory the process had used by then, and whether the program ended by a MemoryError."""
-        return self.LAYOUT.unpack_from(self.memory, 0)
+    def tell_earlier(self) -> None:
+        os.write(self.writer, self.RECORD.pack(False, time.monotonic(), 0, 0))
 
-    def on_earlier(self) -> None:
-        self.write(time.monotonic(), 0, 0, 0, False)
-
-    def on_start(self) -> None:
+    def tell_program(self) -> None:
         usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
         unit = 1 if sys.platform == "darwin" else 1024
-        self.write(self.read()[0], time.monotonic(), cpu_seconds, usages[0].ru_maxrss * unit, False)
+        os.write(self.writer, self.RECORD.pack(True, time.monotonic(), cpu_seconds, usages[0].ru_maxrss * unit))
+        os.close(self.writer)
 
-    def on_memory_error(self) -> None:
-        self.write(*self.read()[:4], True)
+    # ---- in the worker
+
+    def take(self) -> bool:
+        """Takes one thing the child has told, if there is one."""
+        try:
+            data = os.read(self.reader, self.RECORD.size)
+        except BlockingIOError:
+            return False
+        now = time.monotonic()
+        if len(data) < self.RECORD.size:
+            return False
+        is_program, moment, cpu_seconds, peak_memory_bytes = self.RECORD.unpack(data)
+        moment = moment if self.forked <= moment <= now else now
+        if not is_program:
+            self.earlier = self.earlier or moment
+        elif not self.program:
+            self.program = moment
+            self.cpu_seconds = cpu_seconds if 0 <= cpu_seconds < math.inf else 0
+            self.peak_memory_bytes = peak_memory_bytes
+        return True
 
 
 @dataclass
@@ -160,12 +192,14 @@ class Worker:
         self.settings = settings
         self.requests = requests
         self.replies = replies
-        self.notes = Notes()
+        # A byte that the child sets when its program ended by a MemoryError.
+        self.memory_error = mmap.mmap(-1, mmap.PAGESIZE)
         self.user, self.keep_reading = settings.user, False
         self.directory_mode = 0o700
         self.processes: int | None = None
         self.landlock: int | None = None
         self.seccomp: bytes | None = None
+        self.signals_only_to_self = False
         self.child = 0
         # The number of a signal arrives here when a child ends, so that one poll can wait for everything.
         self.woken, self.wake = os.pipe()
@@ -191,7 +225,6 @@ class Worker:
                 [*self.settings.readable, "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"],
                 [self.settings.scratch, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
             )
-            self.seccomp = confinement.socket_filter()
         if self.user is not None:
             self.directory_mode = 0o777
             for directory in self.settings.writable:
@@ -200,6 +233,8 @@ class Worker:
             if not self.readable_by_user():
                 self.user = None
         self.processes = self.process_limit()
+        if self.settings.isolation != "none":
+            self.seccomp = self.system_call_filter()
 
     def readable_by_user(self) -> bool:
         """Whether a program under the other user could import and work in its directory."""
@@ -215,6 +250,12 @@ class Worker:
             finally:
                 os._exit(1)
         return os.waitpid(pid, 0)[1] == 0
+
+    def system_call_filter(self, own_id: int | None = None) -> bytes | None:
+        """Without namespaces, a program that runs under our own user could get at our files and processes."""
+        shares_user = self.settings.isolation == "limits" and self.user is None
+        self.signals_only_to_self = shares_user and not confinement.landlock_stops_signals()
+        return system_calls.system_call_filter(shares_user, own_id if self.signals_only_to_self else None)
 
     def process_limit(self) -> int | None:
         """RLIMIT_NPROC counts the processes of a user, and in a user namespace those inside since Linux 5.14."""
@@ -270,15 +311,15 @@ class Worker:
         source = request["code"].encode()
         with open(self.settings.path, "wb") as file:
             file.write(source)
-        self.notes.clear()
+        self.memory_error[0] = 0
+        beginning = Beginning()
         read_stdout, write_stdout = os.pipe()
         read_stderr, write_stderr = os.pipe()
-        forked = time.monotonic()
         self.child = os.fork()
         if self.child == 0:
             status = CHILD_FAILED
             try:
-                self.become_program(request, write_stdout, write_stderr)
+                self.become_program(request, beginning, write_stdout, write_stderr)
                 status = script.run_script(
                     source,
                     self.settings.path,
@@ -286,32 +327,35 @@ class Worker:
                     request["showLastExpression"],
                     request["seed"],
                     request["timeoutSeconds"],
-                    self.notes.on_earlier,
-                    self.notes.on_start,
-                    self.notes.on_memory_error,
+                    beginning.tell_earlier,
+                    beginning.tell_program,
+                    self.on_memory_error,
                 )
             except BaseException:
                 traceback.print_exc()  # of ours: whatever the program raised has been reported
                 sys.stderr.flush()
             finally:
                 os._exit(status)
-        os.close(write_stdout)
-        os.close(write_stderr)
+        for descriptor in (write_stdout, write_stderr, beginning.writer):
+            os.close(descriptor)
         stdout, stderr = Output(read_stdout), Output(read_stderr)
         try:
-            ended_by, status, used = self.watch(request, forked, stdout, stderr)
+            ended_by, status, used = self.watch(request, beginning, stdout, stderr)
             ended = time.monotonic()
             used += self.clear()
             if ended_by != "output-limit":
                 stdout.drain()
             stderr.drain()
         finally:
-            os.close(read_stdout)
-            os.close(read_stderr)
+            for descriptor in (read_stdout, read_stderr, beginning.reader):
+                os.close(descriptor)
         self.empty_scratch()
-        return self.execution(request, ended_by, status, used, forked, ended, stdout, stderr)
+        return self.execution(request, ended_by, status, used, beginning, ended, stdout, stderr)
 
-    def become_program(self, request: dict[str, Any], stdout: int, stderr: int) -> None:
+    def on_memory_error(self) -> None:
+        self.memory_error[0] = 1
+
+    def become_program(self, request: dict[str, Any], beginning: Beginning, stdout: int, stderr: int) -> None:
         """In the child: lets go of everything that is the worker's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -320,6 +364,7 @@ class Worker:
         os.setsid()
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
+        beginning.keep_at(DESCRIPTORS - 1)  # out of the way of the files that earlier blocks open
         os.chdir(self.settings.scratch)
         os.umask(0o022)
         cores = os.cpu_count() or 1
@@ -331,42 +376,50 @@ class Worker:
             confinement.leave_root(self.user, self.keep_reading)
         elif os.geteuid() == 0 and self.settings.isolation != "none":
             confinement.leave_root(0, False)
+        if self.signals_only_to_self:
+            self.seccomp = self.system_call_filter(os.getpid())
         if self.seccomp is not None:
             confinement.enter_seccomp(self.seccomp)
         confinement.be_inspectable(True)
         confinement.die_with_parent(signal.SIGKILL)
-        os.closerange(3, DESCRIPTORS)
+        os.closerange(3, DESCRIPTORS - 1)
         gc.enable()
 
     def watch(
-        self, request: dict[str, Any], forked: float, stdout: Output, stderr: Output
+        self, request: dict[str, Any], beginning: Beginning, stdout: Output, stderr: Output
     ) -> tuple[str, int, processes.Used]:
         """Until the child ends or has to be ended: what ended it, its wait status (0 if it still runs), its use."""
         poll = select.poll()
         open_outputs = {output.descriptor: output for output in (stdout, stderr)}
-        for descriptor in (self.requests.descriptor, self.woken, *open_outputs):
+        for descriptor in (self.requests.descriptor, self.woken, beginning.reader, *open_outputs):
             os.set_blocking(descriptor, descriptor == self.requests.descriptor)
             poll.register(descriptor, select.POLLIN)
         others = processes.NOTHING
+        next_look = beginning.forked + LOOK_SECONDS
         while True:
-            earlier_started, started, *_ = self.notes.read()
-            if started:
-                deadline = started + request["timeoutSeconds"]
-            elif earlier_started:
-                deadline = earlier_started + request["timeoutSeconds"] + 1  # an alarm ends them, unless stuck in C
+            if beginning.program:
+                deadline = beginning.program + request["timeoutSeconds"]
+            elif beginning.earlier:
+                deadline = beginning.earlier + request["timeoutSeconds"] + 1  # an alarm ends them, unless stuck in C
             else:
-                deadline = forked + PREPARATION_SECONDS
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+                deadline = beginning.forked + PREPARATION_SECONDS
+            now = time.monotonic()
+            if now >= deadline:
                 return "timeout", 0, others
-            # Until the program has started its deadline is unknown: look again soon.
-            for descriptor, _ in poll.poll(math.ceil(1000 * (remaining if started else min(remaining, 0.02)))):
+            if now >= next_look:
+                if excess := self.excess(request["memoryMiB"]):
+                    return excess, 0, others
+                next_look = time.monotonic() + LOOK_SECONDS
+            for descriptor, _ in poll.poll(math.ceil(1000 * (min(deadline, next_look) - now))):
                 if descriptor == self.requests.descriptor:
                     self.requests.fill()
                     if self.is_aborted(request["id"]):
                         return "aborted", 0, others
                 elif descriptor == self.woken:
                     self.wake_up()
+                elif descriptor == beginning.reader:
+                    if not beginning.take():
+                        poll.unregister(descriptor)
                 elif not open_outputs[descriptor].read():
                     poll.unregister(descriptor)
             if stdout.count > OUTPUT_BYTES_AT_MOST:
@@ -377,7 +430,23 @@ class Worker:
                 pid, status, used = ended
                 others += used
                 if pid == self.child:
+                    while beginning.take():
+                        pass
                     return "itself", status, others
+
+    def excess(self, memory_mebibytes: int) -> str | None:
+        """What a program has too much of, in all its processes and files together: the outcome that this is."""
+        if not os.path.isdir("/proc/self"):
+            return None
+        pids = processes.family()
+        if len(pids) > 1:  # one alone is held by its own limit
+            allowed = shares.memory_of([os.getpid()]) + memory_mebibytes * MEBIBYTE
+            if shares.memory_of(pids) > allowed and shares.memory_shared_out(pids) > allowed:
+                return "memory"
+        size, count = shares.disk_of(self.settings.writable, pids)
+        if size > SCRATCH_BYTES * len(self.settings.writable) or count > shares.FILES_AT_MOST:
+            return "output-limit"
+        return None
 
     def is_aborted(self, running: int) -> bool:
         message = self.requests.take()
@@ -393,6 +462,8 @@ class Worker:
         """Raises where that fails: a new worker has a new directory."""
         for directory in self.settings.writable:
             os.chmod(directory, self.directory_mode)
+            for name in os.listxattr(directory) if hasattr(os, "listxattr") else []:
+                os.removexattr(directory, name)
             empty(directory)
 
     def execution(
@@ -401,15 +472,14 @@ class Worker:
         ended_by: str,
         status: int,
         used: processes.Used,
-        forked: float,
+        beginning: Beginning,
         ended: float,
         stdout: Output,
         stderr: Output,
     ) -> dict[str, Any]:
-        _, started, cpu_before, memory_before, memory_error = self.notes.read()
-        peak_memory = max(0, used.peak_memory_bytes - memory_before) / MEBIBYTE if started else 0
+        peak_memory = max(0, used.peak_memory_bytes - beginning.peak_memory_bytes) / MEBIBYTE if beginning.program else 0
         if ended_by == "itself":
-            outcome = outcome_of(status, bool(started), memory_error, peak_memory / request["memoryMiB"])
+            outcome = outcome_of(status, beginning.program > 0, self.memory_error[0] != 0, peak_memory / request["memoryMiB"])
         else:
             outcome = ended_by
         if stdout.count > OUTPUT_BYTES_AT_MOST:
@@ -420,8 +490,8 @@ class Worker:
             "stdout": self.text(stdout.kept[:OUTPUT_BYTES_AT_MOST]),
             "stderr": self.text(stderr.kept[-OUTPUT_BYTES_AT_MOST:]),
             "outputBytes": stdout.count,
-            "milliseconds": 1000 * (ended - (started or forked)),
-            "cpuMilliseconds": 1000 * max(0, used.cpu_seconds - cpu_before),
+            "milliseconds": 1000 * (ended - (beginning.program or beginning.forked)),
+            "cpuMilliseconds": 1000 * max(0, used.cpu_seconds - beginning.cpu_seconds),
             "peakMemoryMiB": peak_memory,
         }
 
@@ -489,7 +559,7 @@ def main() -> None:
     sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], settings.scratch
     gc.disable()
     preloading.preload()
-    for name in ("confinement", "preloading", "processes", "script"):
+    for name in ("confinement", "preloading", "processes", "script", "shares", "system_calls"):
         del sys.modules[name]  # a program's own file of that name is not to be taken for ours
     sys.dont_write_bytecode = False
     for name in set(os.environ) - {"HOME", "LANG", "PATH", "TMPDIR"}:
