@@ -11,6 +11,8 @@ export const executionSchema = z.strictObject({
   milliseconds,
   cpuMilliseconds: milliseconds,
   peakMemoryMiB: z.number().nonnegative(),
+  /** Its session was rebuilt by running the earlier blocks again: whether their outputs were those of the journal. */
+  rebuilt: z.enum(["same", "diverged"]).optional(),
 });
 export type Execution = z.infer<typeof executionSchema>;
 export type ExecutionOutcome = Execution["outcome"];

@@ -133,6 +133,7 @@ async function closeAll(engine: Engine, sandbox: PythonSandbox | undefined): Pro
 const noSandbox: PythonSandbox = {
   describe: () => Promise.reject(new Error("no Python is needed")),
   execute: () => Promise.reject(new Error("no Python is needed")),
+  endSession: () => {},
   close: () => Promise.resolve(),
 };
 

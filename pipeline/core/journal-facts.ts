@@ -9,6 +9,7 @@ interface CandidateTurns {
   lastTurn?: { turn: number; finish: Turn["finish"] };
   executions: Map<ExecutionOutcome, number>;
   truncated: number; // turns that the token limit ended
+  diverged: boolean; // its session was rebuilt, and earlier blocks gave other outputs
 }
 
 export interface Ending {
@@ -24,13 +25,14 @@ export class JournalFacts {
   add(key: string, { turn, text, finish, execution }: Pick<Turn, "turn" | "text" | "finish" | "execution">): boolean {
     let facts = this.candidates.get(key);
     if (facts === undefined) {
-      facts = { hashes: new Map(), executions: new Map(), truncated: 0 };
+      facts = { hashes: new Map(), executions: new Map(), truncated: 0, diverged: false };
       this.candidates.set(key, facts);
     }
     if (facts.hashes.has(turn)) return false;
     facts.hashes.set(turn, createHash("sha256").update(text).digest("base64").slice(0, 24));
     if (finish === "length") facts.truncated += 1;
     if (turn >= (facts.lastTurn?.turn ?? 0)) facts.lastTurn = { turn, finish };
+    if (execution?.rebuilt === "diverged") facts.diverged = true;
     if (execution) {
       facts.executions.set(execution.outcome, (facts.executions.get(execution.outcome) ?? 0) + 1);
       if (turn >= (facts.lastExecution?.turn ?? 0)) facts.lastExecution = { turn, outcome: execution.outcome };
@@ -50,6 +52,11 @@ export class JournalFacts {
     if (facts === undefined) return undefined;
     const inOrder = [...facts.hashes].toSorted(([a], [b]) => a - b);
     return inOrder.map(([, hash]) => hash).join();
+  }
+
+  /** How many of these candidates went on in a session that is not the one their outputs came from. */
+  divergedSessions(keys: Iterable<string>): number {
+    return [...keys].filter((key) => this.candidates.get(key)?.diverged).length;
   }
 
   /** Executions by outcome and turns cut off by the token limit, summed over these candidates. */

@@ -146,6 +146,13 @@ function warningsOf(problems: readonly SummaryProblem[], { vote: options, journa
         "Accuracy follows votes.jsonl, maj@k the rule.",
     );
   }
+  const diverged = journal?.divergedSessions(candidates.map(candidateKey)) ?? 0;
+  if (diverged > 0) {
+    warnings.push(
+      `${diverged} of ${candidates.length} candidates went on in a Python session that was rebuilt from their earlier ` +
+        "blocks, which printed something else than before (`execution.rebuilt: diverged` in turns.jsonl).",
+    );
+  }
   if (journal === undefined) {
     warnings.push("There is no turns.jsonl: executions, cut-off turns and repeated texts were not counted.");
   }

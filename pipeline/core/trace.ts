@@ -15,12 +15,18 @@ export interface ReasoningRules {
   state: "stateless" | "session";
 }
 
+/** A block that was run, and what was written back of it. */
+export interface ExecutedBlock {
+  code: string;
+  output: string;
+}
+
 /** A candidate's history, as far as the next turn depends on it. `ended` once there is no next turn. */
 export interface Trace {
   prompt: string;
   text: string; // after the prompt: what the engine is asked to continue
   turns: number;
-  executedBlocks: readonly string[]; // since the last restart
+  executedBlocks: readonly ExecutedBlock[]; // since the last restart
   hadCode: boolean;
   rawAnswer?: string;
   ended?: {
@@ -34,7 +40,7 @@ export type Message = Pick<Turn, "text" | "finish">;
 
 /** What follows from a message. */
 export type Decision =
-  | { kind: "execute"; code: string; earlier: readonly string[] }
+  | { kind: "execute"; code: string; earlier: readonly ExecutedBlock[] }
   | { kind: "answer"; rawAnswer: string | null } // null: something stands in the answer's place, but it is none
   | { kind: "restart" }
   | { kind: "end"; outcome: "no-code" | "no-answer" | "hallucinated-output" }
@@ -113,7 +119,7 @@ export function advance(
     case "execute":
       if (profile.answer.from === "output") return endWithOutput(next, execution);
       next.text = withOutput(profile, text, execution?.output ?? "");
-      next.executedBlocks = [...trace.executedBlocks, decision.code];
+      next.executedBlocks = [...trace.executedBlocks, { code: decision.code, output: execution?.output ?? "" }];
       break;
     case "answer":
       delete next.rawAnswer;

@@ -66,8 +66,13 @@ export interface Engine {
 /** A program to run. */
 export interface PythonRequest {
   code: string;
-  /** Blocks of the same trace that run before it, silently, in the same interpreter; their exceptions are ignored. */
+  /** Blocks of the same trace that have run before it, silently, in the same interpreter; their exceptions are ignored. */
   earlier: readonly string[];
+  /**
+   * The key of a session: an interpreter that lives on between blocks. One that lives and has run just the earlier
+   * blocks goes on; else it is rebuilt from them. Without a key they are run each time.
+   */
+  session?: string;
   /** Show the value of an expression at the program's end, unless it is None. */
   showLastExpression: boolean;
   /** Of the random numbers that a program draws without a seed of its own; each program of a trace has its own. */
@@ -86,6 +91,8 @@ export interface PythonExecution {
   milliseconds: number;
   cpuMilliseconds: number;
   peakMemoryMiB: number;
+  /** What the earlier blocks did this time, where a session was rebuilt from them. */
+  reruns?: readonly Pick<PythonExecution, "outcome" | "stdout" | "stderr">[];
 }
 
 export interface SandboxDescription {
@@ -98,6 +105,8 @@ export interface SandboxDescription {
 export interface PythonSandbox {
   describe(): Promise<SandboxDescription>;
   execute(request: PythonRequest): Promise<PythonExecution>;
+  /** No more blocks of this session will come. */
+  endSession(key: string): void;
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
-import { outputOf } from "../core/execution-output.ts";
+import { outputOf, type ProgramResult } from "../core/execution-output.ts";
 import { programOf } from "../core/program.ts";
 import { pythonSeedOf, seedOf } from "../core/seed.ts";
 import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
@@ -37,6 +37,20 @@ export type ReasoningResult = { kind: "finished"; candidate: Candidate } | { kin
  * `deadline` aborts the request or execution in flight and ends the candidate as `budget`.
  */
 export async function reason(
+  problem: SelectedProblem,
+  start: CandidateProgress,
+  ports: ReasoningPorts,
+  context: ReasoningContext,
+  deadline: AbortSignal,
+): Promise<ReasoningResult> {
+  try {
+    return await reasonOn(problem, start, ports, context, deadline);
+  } finally {
+    ports.sandbox.endSession(candidateKey(start.key));
+  }
+}
+
+async function reasonOn(
   problem: SelectedProblem,
   start: CandidateProgress,
   ports: ReasoningPorts,
@@ -91,7 +105,7 @@ async function execute(
   decision: Decision,
   sandbox: PythonSandbox,
   { python, sampling }: RunConfig,
-  { profile }: ReasoningRules,
+  { profile, state }: ReasoningRules,
   deadline: AbortSignal,
 ): Promise<Turn["execution"] | "aborted"> {
   if (decision.kind !== "execute") return undefined;
@@ -100,7 +114,8 @@ async function execute(
   try {
     result = await sandbox.execute({
       code: programOf(decision.code, profile),
-      earlier: decision.earlier.map((block) => programOf(block, { ...profile, lastLine: "as-is" })),
+      earlier: decision.earlier.map(({ code }) => programOf(code, profile)),
+      ...(state === "session" ? { session: candidateKey(key) } : {}),
       showLastExpression: profile.lastLine === "show-expression",
       seed: pythonSeedOf(sampling.seed, key),
       timeoutSeconds,
@@ -112,9 +127,16 @@ async function execute(
     throw error;
   }
   const outputCharacters = python.outputCharacters ?? profile.outputCharacters;
-  const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB } = result;
-  const output = outputOf(result, profile, { outputCharacters, timeoutSeconds });
-  return { outcome, output: output.toWellFormed(), outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB };
+  const written = (ran: ProgramResult) => outputOf(ran, profile, { outputCharacters, timeoutSeconds }).toWellFormed();
+  const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB, reruns } = result;
+  const figures = { outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB };
+  const isSame = reruns?.every((rerun, index) => written(rerun) === decision.earlier[index]?.output);
+  return {
+    outcome,
+    output: written(result),
+    ...figures,
+    ...(isSame === undefined ? {} : { rebuilt: isSame ? "same" : "diverged" }),
+  };
 }
 
 interface TurnParts {

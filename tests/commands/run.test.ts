@@ -3,6 +3,7 @@ import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Execution } from "../../pipeline/artifacts/execution.ts";
 import { comparable, jsonOf, type OwnProblem, rowsOf, writeConfig } from "../helpers/run-files.ts";
 import {
   type ScriptedEngine,
@@ -207,6 +208,69 @@ describe("sctir run", () => {
     expect(second).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(`in use by process ${first.pid}`) });
     first.kill("SIGKILL");
     await first;
+  });
+});
+
+describe("sctir run with sessions", () => {
+  const sessions = { python: { state: "session" } };
+  const blocks = (first: string) => [first, "x = x * 7", "print(x)"];
+  const model =
+    (first: string) =>
+    ({ turn, body }: ScriptedRequest): string => {
+      const code = blocks(first)[turn];
+      const printed = /```output\n(\d+)\n```$/u.exec(body.prompt)?.[1];
+      return code === undefined ? `\nThe answer is $\\boxed{${printed}}$.` : program(code);
+    };
+  const deep = { ...sessions, sampling: { width: 3, depth: 5, maxTokens: 128, seed: 7 } };
+
+  async function disturbed(first: string) {
+    const server = await engine((request) => ({ text: model(first)(request), delayMilliseconds: 150 }));
+    const folder = await temporaryFolder();
+    const out = join(folder, "run");
+    const args = ["run", await writeConfig(folder, problems, server.baseUrl, deep), "--out", out];
+    const killed = startSctir(args);
+    await until(() => rowsOf(out, "turns.jsonl").filter(({ turn }) => turn === 1).length >= 4);
+    killed.kill("SIGKILL");
+    await killed;
+    expect(await sctir(args)).toMatchObject({ exitCode: 0 });
+    return out;
+  }
+  const rebuiltIn = (out: string) =>
+    rowsOf(out, "turns.jsonl").map(({ execution }) => (execution as Execution)?.rebuilt);
+
+  it("lets a candidate's blocks share one interpreter", async () => {
+    const server = await engine(model("print(6)\nx = 6"));
+    const folder = await temporaryFolder();
+    const out = join(folder, "run");
+    const config = await writeConfig(folder, problems, server.baseUrl, deep);
+    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 0 });
+    const outputs = rowsOf(out, "turns.jsonl").filter(({ turn }) => turn === 2);
+    expect(outputs.map(({ execution }) => (execution as Execution).output)).toEqual(Array(9).fill("42"));
+    expect(new Set(rebuiltIn(out))).toEqual(new Set([undefined]));
+  });
+
+  it("ends the same after kill -9, with nothing but a note of what was rebuilt", async () => {
+    const calm = await engine(model("print(6)\nx = 6"));
+    const folder = await temporaryFolder();
+    const straight = join(folder, "straight");
+    await sctir(["run", await writeConfig(folder, problems, calm.baseUrl, deep), "--out", straight]);
+    const out = await disturbed("print(6)\nx = 6");
+    const withoutNote = (row: string) => row.replace(/,"rebuilt":"same"/u, "");
+    expect(comparable(out, "turns.jsonl").map(withoutNote)).toEqual(comparable(straight, "turns.jsonl"));
+    for (const file of ["candidates.jsonl", "votes.jsonl", "verdicts.jsonl"]) {
+      expect(comparable(out, file), file).toEqual(comparable(straight, file));
+    }
+    expect(new Set(rebuiltIn(out))).toEqual(new Set([undefined, "same"]));
+    expect(jsonOf(out, "summary.json").warnings).toEqual(jsonOf(straight, "summary.json").warnings);
+  });
+
+  it("tells of a session that was rebuilt and is not what it was", async () => {
+    const out = await disturbed("import time\nprint(time.time_ns())\nx = 6");
+    expect(rebuiltIn(out)).toContain("diverged");
+    expect(rebuiltIn(out)).not.toContain("same");
+    expect(jsonOf(out, "summary.json").warnings).toContainEqual(
+      expect.stringMatching(/candidates went on in a Python session that was rebuilt/u),
+    );
   });
 });
 

@@ -122,9 +122,13 @@ describe("a server that does not say which stop string ended a message", () => {
 describe("sessions", () => {
   it("give a block the earlier ones of its trace, and a restart forgets them", () => {
     const session = rules("tir", 6, "session");
-    const trace = follow(session, [code("x = 1"), code("y = 2")], ["", ""]);
+    const trace = follow(session, [code("x = 1"), code("y = 2")], ["", "2"]);
     const next = decide(session, trace, { text: code("print(x + y)"), finish: "code" });
-    expect(next).toEqual({ kind: "execute", code: "\nprint(x + y)\n", earlier: ["\nx = 1\n", "\ny = 2\n"] });
+    const earlier = [
+      { code: "\nx = 1\n", output: "" },
+      { code: "\ny = 2\n", output: "2" },
+    ];
+    expect(next).toEqual({ kind: "execute", code: "\nprint(x + y)\n", earlier });
     const stateless = decide(rules("tir", 6), trace, { text: code("print(x)"), finish: "code" });
     expect(stateless).toMatchObject({ earlier: [] });
   });

@@ -164,6 +164,22 @@ describe("the score stage", () => {
     expect(summary.warnings.join("\n")).toContain("In 1 of 1 votes all candidates have the same text");
   });
 
+  it("warns of sessions that were rebuilt and gave other outputs than before", async () => {
+    const rebuilt = (as: "same" | "diverged") => ({ execution: { ...execution("ok"), rebuilt: as } });
+    const turns = [
+      turn("amc/b", 0, "a", rebuilt("diverged")),
+      turn("amc/b", 0, "b", { turn: 1, ...rebuilt("diverged") }),
+      turn("amc/b", 1, "c", rebuilt("same")),
+      turn("aime/a", 0, "d", rebuilt("diverged")),
+    ];
+    const { summary } = await scored(problems, rows, turns);
+    expect(summary.warnings).toContainEqual(
+      expect.stringMatching(/^2 of 12 candidates went on in a Python session that was rebuilt .*diverged/u),
+    );
+    const same = await scored(problems, rows, [turn("amc/b", 1, "c", rebuilt("same"))]);
+    expect(same.summary.warnings.join("\n")).not.toContain("session");
+  });
+
   it("tells why candidates cast no ballot: cut off, out of time, no integer", async () => {
     const [cutOff, slow, silent, fraction] = candidates("s/a", [undefined, undefined, undefined, undefined]);
     const rows = [

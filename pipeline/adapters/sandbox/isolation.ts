@@ -1,7 +1,7 @@
 import { lstatSync, readlinkSync } from "node:fs";
-import { mkdtemp, realpath } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { Isolation } from "../../artifacts/manifest.ts";
@@ -22,12 +22,13 @@ export interface Launch {
 /** A way to keep programs from the rest of the machine. */
 export interface Confinement {
   isolation: Isolation;
-  /** Workers are numbered from 0. */
-  launch(worker: number): Promise<Launch>;
+  /** Workers are numbered from 0. Each may have so many sessions. */
+  launch(worker: number, sessions: number): Promise<Launch>;
 }
 
 const workerDirectory = fileURLToPath(new URL("./worker", import.meta.url));
 const scriptDirectory = dirname(scriptPath);
+const sessionsDirectory = `${scriptDirectory}-sessions`;
 const scratchBytes = 128 * 2 ** 20;
 const systemDirectories = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 const systemFiles = ["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"];
@@ -70,11 +71,13 @@ async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | u
     if (trial.exitCode !== 0) continue;
     return {
       isolation: "bubblewrap",
-      launch: async (worker) => ({
+      launch: async (worker, sessions) => ({
         file: "bwrap",
         arguments: [
           ...[...prefix, interpreter.executable, "/run/sctir/worker.py"],
-          ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(worker)],
+          ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(worker, sessions)],
+          ...["--sessions", String(sessions), "--sessions-directory", sessionsDirectory],
+          ...["--readable", ...interpreter.directories],
         ],
         environment: { PATH: process.env.PATH ?? "/usr/bin:/bin" }, // for bwrap itself, which clears it
         cleanUp: async () => {},
@@ -96,12 +99,12 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
   return [
     ...["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
     // Root needs no user namespace (some machines refuse one). It keeps what it takes to become somebody else in a
-    // program's process, to see how much memory it has, to end it, and to remove its files.
+    // program's process, to see how much memory it has, to end it, and to give it files and remove them.
     ...(isRoot
       ? [
           ...["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"],
           ...["--cap-add", "CAP_KILL", "--cap-add", "CAP_DAC_OVERRIDE"],
-          ...["--cap-add", "CAP_FOWNER", "--cap-add", "CAP_SYS_PTRACE"],
+          ...["--cap-add", "CAP_FOWNER", "--cap-add", "CAP_CHOWN", "--cap-add", "CAP_SYS_PTRACE"],
         ]
       : ["--unshare-user"]),
     ...["--as-pid-1", "--die-with-parent", "--new-session", "--clearenv"],
@@ -112,6 +115,7 @@ function bubblewrapArguments({ directories }: Interpreter, bounded: boolean): st
     ...["--proc", "/proc", "--dev", "/dev"],
     ...tmpfs("/dev/shm"),
     ...tmpfs(scriptDirectory),
+    ...tmpfs(sessionsDirectory),
     ...ours.flatMap(ancestors).flatMap((path) => ["--dir", path]), // else root's home keeps others out here too
     ...ours.flatMap((path) => ["--ro-bind-try", path, path]),
     ...["--ro-bind", workerDirectory, "/run/sctir"],
@@ -152,19 +156,23 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
   const readable = ["/usr", ...systemDirectories, ...systemFiles, ...interpreter.directories];
   return {
     isolation,
-    async launch(worker) {
-      const scratch = await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
+    async launch(worker, sessions) {
+      const folder = await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
+      if (process.geteuid?.() === 0) await chmod(folder, 0o711); // programs have other users
+      const scratch = join(folder, basename(scriptDirectory));
+      await mkdir(scratch, 0o700);
       return {
         file: interpreter.executable,
         arguments: [
-          ...[join(workerDirectory, "worker.py"), scriptDirectory, scratch, isolation, ...userOption(worker)],
+          ...[join(workerDirectory, "worker.py"), scriptDirectory, scratch, isolation, ...userOption(worker, sessions)],
+          ...["--sessions", String(sessions), "--sessions-directory", join(folder, "sessions")],
           ...["--readable", ...readable],
         ],
         environment: workerEnvironment(scratch),
         async cleanUp() {
-          await endLeftovers(scratch);
+          await endLeftovers(folder);
           // Not Node's own: a program may have made a tree that is deeper than a path may be long.
-          await execa("rm", ["-rf", "--", scratch], { reject: false, stdin: "ignore" });
+          await execa("rm", ["-rf", "--", folder], { reject: false, stdin: "ignore" });
         },
       };
     },
@@ -182,11 +190,18 @@ function workerEnvironment(scratch: string): Record<string, string> {
   };
 }
 
-// Each worker of root's has a user of its own, so that the limit on a user's processes is one on its programs'. The
-// range is the one systemd lends to services for a while: https://systemd.io/UIDS-GIDS/
+// Each worker of root's has a user of its own, so that the limit on a user's processes is one on its programs', and so
+// has each of its sessions: the next ones. The range is the one systemd lends to services for a while:
+// https://systemd.io/UIDS-GIDS/
 const users = { first: 61184, count: 4336 };
 const firstUser = Math.floor(Math.random() * users.count);
 
-function userOption(worker: number): string[] {
-  return process.geteuid?.() === 0 ? ["--user", String(users.first + ((firstUser + worker) % users.count))] : [];
+/** How many sessions each of so many workers can have at most, all with users of their own. */
+export function sessionsPerWorker(workers: number): number {
+  return Math.max(1, Math.min(100, Math.floor(users.count / (workers + 1)) - 1)); // two open files each
+}
+
+function userOption(worker: number, sessions: number): string[] {
+  if (process.geteuid?.() !== 0) return [];
+  return ["--user", String(users.first + ((firstUser + worker * (sessions + 1)) % (users.count - sessions)))];
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const passesAtMost = 100;
 
 /**
- * Ends the processes that belong to a scratch directory: they work in there, or were started with it as their home.
+ * Ends the processes that belong to a scratch directory: they work in there, or were started with their home in there.
  *
  * For what a program started under a worker that was killed from outside; a worker that lives does this itself, and
  * better. Without /proc it does nothing.
@@ -30,7 +30,7 @@ async function belongs(pid: string, scratch: string): Promise<boolean> {
   const directory = await readlink(`/proc/${pid}/cwd`).catch(() => "");
   if (directory === scratch || directory.startsWith(`${scratch}/`)) return true;
   const environment = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
-  return environment.split("\0").includes(`HOME=${scratch}`);
+  return environment.split("\0").some((line) => line === `HOME=${scratch}` || line.startsWith(`HOME=${scratch}/`));
 }
 
 function kill(pid: number): void {

@@ -26,6 +26,10 @@ function startProcess(launch: Launch) {
   return execa(launch.file, launch.arguments, { ...workerOptions, env: launch.environment, cwd: "/" });
 }
 
+/** A program, or a block of a session that lives in this worker. */
+export type WorkerTask = Omit<PythonRequest, "session"> &
+  Pick<Extract<WorkerRequest, { id: number }>, "session" | "block" | "isNew" | "interrupt">;
+
 /** One worker.py. It runs one program at a time. */
 export class WorkerProcess {
   readonly #subprocess: ReturnType<typeof startProcess>;
@@ -79,7 +83,7 @@ export class WorkerProcess {
    * `graceSeconds` is what a worker has, beyond the program's own time, to prepare it, to end what it started, and to
    * answer.
    */
-  async execute({ signal, ...request }: PythonRequest, graceSeconds: number): Promise<Reply | NoReply> {
+  async execute({ signal, ...request }: WorkerTask, graceSeconds: number): Promise<Reply | NoReply> {
     const id = this.#nextId++;
     let abortTimer: NodeJS.Timeout | undefined;
     const abort = () => {
@@ -103,6 +107,10 @@ export class WorkerProcess {
       signal?.removeEventListener("abort", abort);
       clearTimeout(abortTimer);
     }
+  }
+
+  endSession(number: number): void {
+    this.#send({ end: number });
   }
 
   /** Lets the worker end what it has started, then itself. */

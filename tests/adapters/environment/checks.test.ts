@@ -158,6 +158,7 @@ describe("checkSandbox", () => {
     const opened: PythonSandbox = {
       describe: async () => ({ python: "3.12.1", packages: {}, isolation }),
       execute: async ({ code }) => execution(code.includes("/secret") ? pried : sum),
+      endSession: () => {},
       close: async () => {
         state.closed = true;
       },

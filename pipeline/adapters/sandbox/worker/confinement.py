@@ -160,6 +160,14 @@ def landlock_rules(readable: list[str], writable: list[str]) -> int:
     return rules
 
 
+def program_rules(readable: list[str], writable: list[str]) -> int:
+    """For a program: what any needs besides."""
+    return landlock_rules(
+        [*readable, "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"],
+        [*writable, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
+    )
+
+
 def allow_beneath(rules: int, path: str, rights: int) -> None:
     try:
         beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)

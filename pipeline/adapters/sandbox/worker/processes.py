@@ -23,11 +23,16 @@ class Used(NamedTuple):
 NOTHING = Used(0, 0)
 
 
-def reap(block: bool = False) -> tuple[int, int, Used] | None:
-    """Collects one ended child: its id, wait status and use. None if none has ended; ChildProcessError if none is left."""
-    pid, status, usage = os.wait4(-1, 0 if block else os.WNOHANG)
+def reap(block: bool = False, or_stopped: bool = False) -> tuple[int, int, Used] | None:
+    """Collects one ended child: its id, wait status and use. None if none has ended; ChildProcessError if none is left.
+
+    `or_stopped`: a stopped one too, once, which has used nothing yet.
+    """
+    pid, status, usage = os.wait4(-1, (0 if block else os.WNOHANG) | (os.WUNTRACED if or_stopped else 0))
     if pid == 0:
         return None
+    if os.WIFSTOPPED(status):
+        return pid, status, NOTHING
     unit = 1 if os.uname().sysname == "Darwin" else 1024
     return pid, status, Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
 
@@ -69,6 +74,85 @@ def end_descendants(session: int) -> Used:
                 pass
         time.sleep(0.001)
     raise RuntimeError("a process that a program started cannot be ended")
+
+
+def end_all_but(kept: set[int], active: int | None = None) -> tuple[Used, set[int]]:
+    """For a subreaper: ends all descendants but these children, and stops the active one of them. The others have been
+    stopped by an earlier call, and nobody else may continue them. Returns those that were to be kept and have ended.
+
+    Needs `tells_children`.
+    """
+    used, lost = NOTHING, set()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            while ended := reap():
+                used += ended[2]
+                if ended[0] in kept:
+                    lost.add(ended[0])
+        except ChildProcessError:
+            return used, lost | kept
+        if active in lost:
+            active = None
+        # In this order. A stopped process without children gets none, so from then on others are children of ours or
+        # below such, and stay so when their parents die. Twice, as a list that is read while it changes may have gaps.
+        is_still = active is None or (state_of(active) == "T" and not any(map(lives, children_of(active))))
+        if is_still and not any(set(children_of(os.getpid())) - kept for _ in range(2)):
+            return used, lost
+        stopped: set[int] = set()
+        while moving := below(os.getpid(), kept - {active}) - stopped:
+            for pid in moving:
+                send(pid, signal.SIGSTOP)
+            stopped |= moving
+        for pid in stopped - kept:
+            send(pid, signal.SIGKILL)
+        time.sleep(0.0002)
+    raise RuntimeError("a process that a program started cannot be ended")
+
+
+def tells_children() -> bool:
+    """Whether the kernel lists a process's children (CONFIG_PROC_CHILDREN); else they are found by a look at all."""
+    return os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+
+def children_of(pid: int) -> list[int]:
+    """Ended ones that have not been collected too."""
+    children: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                children += map(int, file.read().split())
+    except OSError:
+        pass  # it ended while we looked
+    return children
+
+
+def below(ancestor: int, left_out: set[int]) -> set[int]:
+    found: set[int] = set()
+    pending = [ancestor]
+    while pending:
+        for pid in children_of(pending.pop()):
+            if pid not in left_out and pid not in found:
+                found.add(pid)
+                pending.append(pid)
+    return found
+
+
+def lives(pid: int) -> bool:
+    """False of an ended process that its parent has not collected. One may go on when its first thread has ended."""
+    try:
+        return state_of(pid) not in ("", "Z", "X") or len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
+def state_of(pid: int) -> str:
+    """A letter, as in ps; empty for a process that there is not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0].decode()
+    except OSError:
+        return ""
 
 
 def stop_descendants() -> set[int]:

@@ -1,9 +1,9 @@
 """Runs a program as `python program.py` would, in a process that has its modules imported already.
 
 What a reader of its output can tell apart from a fresh interpreter is a bug here, with these exceptions: the random
-generators are seeded by the program's text and a seed that comes with it, so that a run can be repeated; the hash seed is 0; code that looks at the
-call stack below its own module finds the worker's frames there, and the recursion limit is higher by their number; a
-source with null characters or of an unknown encoding is refused in other words.
+generators are seeded by the program's text and a seed that comes with it, so that a run can be repeated; the hash seed
+is 0; code that looks at the call stack below its own module finds the worker's frames there, and the recursion limit is
+higher by their number; a source with null characters or of an unknown encoding is refused in other words.
 """
 
 from __future__ import annotations
@@ -220,10 +220,16 @@ def run_script(
     return finish(names, report(raised) if raised else 0)
 
 
+limit_with_room = 0
+
+
 def execute(source: bytes, path: str, show_last_expression: bool, names: dict[str, Any]) -> BaseException | None:
     """Returns what the program raised, rather than to handle it here: a hook is to see no exception around its own."""
-    # A program has as many frames to itself as in an interpreter of its own.
-    sys.setrecursionlimit(sys.getrecursionlimit() + depth_here())
+    # A program has as many frames to itself as in an interpreter of its own, also of a limit that an earlier block set.
+    global limit_with_room
+    if sys.getrecursionlimit() != limit_with_room:
+        limit_with_room = sys.getrecursionlimit() + depth_here()
+        sys.setrecursionlimit(limit_with_room)
     try:
         for code, shown in codes(source, path, show_last_expression):
             value = eval(code, names)

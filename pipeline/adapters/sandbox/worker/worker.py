@@ -1,11 +1,15 @@
 """A fork server: imports the mathematical libraries once, then runs each program in a fork of itself.
 
-    python worker.py SCRIPT_DIRECTORY SCRATCH_DIRECTORY ISOLATION [--user UID] [--readable PATH ...]
+    python worker.py SCRIPT_DIRECTORY SCRATCH_DIRECTORY ISOLATION [--user UID] [--sessions COUNT]
+        [--sessions-directory PATH] [--readable PATH ...]
 
 One JSON object on each line of standard input:
 
     {"id": 1, "code": "print(1)", "earlier": [], "showLastExpression": false, "seed": 0, "timeoutSeconds": 5, "memoryMiB": 1024}
+    {…, "session": 7, "block": 2, "isNew": false, "interrupt": false}
+                        the second block of a session, in the process that the first one has left
     {"abort": 1}        ends the program with this id, if it is the one that runs
+    {"end": 7}          ends a session
 
 and one on each line of standard output: first `{"ready": …}`, then `{"id": 1, "outcome": "ok", …}` for each request, one
 at a time. The end of standard input ends the worker and all it has started.
@@ -28,145 +32,34 @@ import platform
 import resource
 import select
 import signal
-import stat
-import struct
 import sys
 import time
-import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
+OURS = """
+    beginning channels child confinement notebook notes preloading processes scratch script sessions shares system_calls
+""".split()
 sys.dont_write_bytecode = True  # no caches beside these files; programs get the default back
+import child  # noqa: E402
 import confinement  # noqa: E402
 import preloading  # noqa: E402
 import processes  # noqa: E402
+import scratch  # noqa: E402
 import script  # noqa: E402
+import sessions  # noqa: E402
 import shares  # noqa: E402
 import system_calls  # noqa: E402
+from beginning import Beginning  # noqa: E402
+from channels import Gone, Requests  # noqa: E402
 
 REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
-PREPARATION_SECONDS = 20  # from the fork to the first line of a program; milliseconds unless the machine stalls
 LOOK_SECONDS = 0.1  # between looks at what a program has in all
+BLOCK_LOOK_SECONDS = 0.02  # between looks at whether a session's block has begun
 SCRATCH_BYTES = 128 * MEBIBYTE  # per directory that it may write to
-DESCRIPTORS = 256  # more are never open, in the worker and in a program
-CHILD_FAILED = 70  # the worker's own code in the child raised: EX_SOFTWARE of sysexits.h
-
-
-class Gone(Exception):
-    """Whoever started the worker has gone, or wants it to go."""
-
-
-class Requests:
-    """Lines of a file descriptor, without a buffer that a fork could share."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.pending = bytearray()
-        self.searched = 0  # bytes of it that hold no end of a line: a line may have many millions
-
-    def fill(self) -> None:
-        """Blocks until there is something to read."""
-        data = os.read(self.descriptor, 1 << 16)
-        if not data:
-            raise Gone
-        self.pending += data
-
-    def take(self) -> dict[str, Any] | None:
-        """The next whole line that has been read."""
-        end = self.pending.find(b"\n", self.searched)
-        if end < 0:
-            self.searched = len(self.pending)
-            return None
-        line = bytes(self.pending[:end])
-        del self.pending[: end + 1]
-        self.searched = 0
-        return json.loads(line)
-
-
-class Beginning:
-    """When a program began, and what its process had used by then.
-
-    The child tells it by a pipe that it closes before the program's own code runs: memory that they shared would be
-    the program's to write to, and so would the deadline. Earlier blocks still have the pipe, so what comes is doubted,
-    and only the first word counts.
-    """
-
-    RECORD = struct.Struct("=?ddQ")
-
-    def __init__(self) -> None:
-        self.forked = time.monotonic()
-        self.earlier = 0.0  # when the earlier blocks and the program began, in monotonic seconds; 0 for not yet
-        self.program = 0.0
-        self.cpu_seconds = 0.0
-        self.peak_memory_bytes = 0
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.reader, False)
-
-    # ---- in the child
-
-    def keep_at(self, descriptor: int) -> None:
-        os.dup2(self.writer, descriptor, inheritable=False)
-        self.writer = descriptor
-
-    def tell_earlier(self) -> None:
-        os.write(self.writer, self.RECORD.pack(False, time.monotonic(), 0, 0))
-
-    def tell_program(self) -> None:
-        usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        cpu_seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
-        unit = 1 if sys.platform == "darwin" else 1024
-        os.write(self.writer, self.RECORD.pack(True, time.monotonic(), cpu_seconds, usages[0].ru_maxrss * unit))
-        os.close(self.writer)
-
-    # ---- in the worker
-
-    def take(self) -> bool:
-        """Takes one thing the child has told, if there is one."""
-        try:
-            data = os.read(self.reader, self.RECORD.size)
-        except BlockingIOError:
-            return False
-        now = time.monotonic()
-        if len(data) < self.RECORD.size:
-            return False
-        is_program, moment, cpu_seconds, peak_memory_bytes = self.RECORD.unpack(data)
-        moment = moment if self.forked <= moment <= now else now
-        if not is_program:
-            self.earlier = self.earlier or moment
-        elif not self.program:
-            self.program = moment
-            self.cpu_seconds = cpu_seconds if 0 <= cpu_seconds < math.inf else 0
-            self.peak_memory_bytes = peak_memory_bytes
-        return True
-
-
-@dataclass
-class Output:
-    """What has come through a pipe."""
-
-    descriptor: int
-    kept: bytearray = field(default_factory=bytearray)
-    count: int = 0
-
-    def read(self) -> bool:
-        """Takes what is there. False at the end."""
-        try:
-            data = os.read(self.descriptor, 1 << 18)
-        except BlockingIOError:
-            return True
-        self.kept += data
-        self.count += len(data)
-        return bool(data)
-
-    def drain(self) -> None:
-        """Takes what is there until there is no more for now; never waits, whoever may hold the other end."""
-        before = -1
-        while before != self.count:
-            before = self.count
-            self.read()
 
 
 @dataclass
@@ -174,8 +67,10 @@ class Settings:
     script_directory: str
     scratch: str
     isolation: str
-    user: int | None
+    user: int | None  # the first of this worker's; each session may have one of the next
     readable: list[str]
+    sessions: int
+    sessions_directory: str | None
 
     @property
     def path(self) -> str:
@@ -196,11 +91,12 @@ class Worker:
         self.memory_error = mmap.mmap(-1, mmap.PAGESIZE)
         self.user, self.keep_reading = settings.user, False
         self.directory_mode = 0o700
+        self.to_end: list[int] = []  # sessions whose end was asked for while a program ran
         self.processes: int | None = None
         self.landlock: int | None = None
         self.seccomp: bytes | None = None
         self.signals_only_to_self = False
-        self.child = 0
+        self.sessions: sessions.Sessions | None = None
         # The number of a signal arrives here when a child ends, so that one poll can wait for everything.
         self.woken, self.wake = os.pipe()
         os.set_blocking(self.woken, False)
@@ -221,10 +117,7 @@ class Worker:
             # The first process of a namespace gets no signal from inside that it has no handler for.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         if self.settings.isolation == "limits":
-            self.landlock = confinement.landlock_rules(
-                [*self.settings.readable, "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat"],
-                [self.settings.scratch, "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"],
-            )
+            self.landlock = confinement.program_rules(self.settings.readable, [self.settings.scratch])
         if self.user is not None:
             self.directory_mode = 0o777
             for directory in self.settings.writable:
@@ -235,6 +128,8 @@ class Worker:
         self.processes = self.process_limit()
         if self.settings.isolation != "none":
             self.seccomp = self.system_call_filter()
+        if self.settings.sessions_directory and self.settings.sessions > 0 and processes.tells_children():
+            self.sessions = sessions.Sessions(self, self.settings.sessions_directory, self.settings.sessions)
 
     def readable_by_user(self) -> bool:
         """Whether a program under the other user could import and work in its directory."""
@@ -276,11 +171,16 @@ class Worker:
             except importlib.metadata.PackageNotFoundError:
                 pass
         gc.freeze()  # this too is nothing for a program's collector
-        self.reply({"ready": {"python": platform.python_version(), "packages": packages}})
+        count = 0 if self.sessions is None else self.settings.sessions if self.sessions.are_apart else 1
+        self.reply({"ready": {"python": platform.python_version(), "packages": packages, "sessions": count}})
         while True:
             request = self.next_request()
-            if "abort" not in request:  # else it comes too late
-                self.reply({"id": request["id"], **self.execute(request)})
+            if "end" in request:
+                self.end_session(request["end"])
+            elif "abort" not in request:  # else it comes too late
+                run = self.execute if request.get("session") is None else self.execute_in_session
+                self.reply({"id": request["id"], **run(request)})
+                self.end_asked_for()
 
     def next_request(self) -> dict[str, Any]:
         poll = select.poll()
@@ -308,109 +208,105 @@ class Worker:
                 raise Gone from None
 
     def execute(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Runs a program that stands alone."""
+        if self.sessions and not self.sessions.are_apart:
+            self.sessions.end_all()
         source = request["code"].encode()
         with open(self.settings.path, "wb") as file:
             file.write(source)
         self.memory_error[0] = 0
         beginning = Beginning()
-        read_stdout, write_stdout = os.pipe()
-        read_stderr, write_stderr = os.pipe()
-        self.child = os.fork()
-        if self.child == 0:
-            status = CHILD_FAILED
-            try:
-                self.become_program(request, beginning, write_stdout, write_stderr)
-                status = script.run_script(
-                    source,
-                    self.settings.path,
-                    request["earlier"],
-                    request["showLastExpression"],
-                    request["seed"],
-                    request["timeoutSeconds"],
-                    beginning.tell_earlier,
-                    beginning.tell_program,
-                    self.on_memory_error,
-                )
-            except BaseException:
-                traceback.print_exc()  # of ours: whatever the program raised has been reported
-                sys.stderr.flush()
-            finally:
-                os._exit(status)
-        for descriptor in (write_stdout, write_stderr, beginning.writer):
-            os.close(descriptor)
-        stdout, stderr = Output(read_stdout), Output(read_stderr)
+
+        def run() -> int:
+            return script.run_script(
+                source,
+                self.settings.path,
+                request["earlier"],
+                request["showLastExpression"],
+                request["seed"],
+                request["timeoutSeconds"],
+                beginning.tell_earlier,
+                beginning.tell_program,
+                self.on_memory_error,
+            )
+
+        foreign = [session.notes.memory for session in self.sessions.live.values()] if self.sessions else []
+        limits = child.Limits(request["memoryMiB"], request["timeoutSeconds"])
+        program = child.start(self.place(self.settings.scratch), limits, beginning, foreign, run)
         try:
-            ended_by, status, used = self.watch(request, beginning, stdout, stderr)
+            ended_by, status, used = self.watch(request, program)
             ended = time.monotonic()
-            used += self.clear()
+            used += self.clear(program.pid)
             if ended_by != "output-limit":
-                stdout.drain()
-            stderr.drain()
+                program.stdout.drain()
+            program.stderr.drain()
         finally:
-            for descriptor in (read_stdout, read_stderr, beginning.reader):
-                os.close(descriptor)
+            program.close()
         self.empty_scratch()
-        return self.execution(request, ended_by, status, used, beginning, ended, stdout, stderr)
+        return self.execution(request, program, ended_by, status, used, ended, self.memory_error[0] != 0)
 
     def on_memory_error(self) -> None:
         self.memory_error[0] = 1
 
-    def become_program(self, request: dict[str, Any], beginning: Beginning, stdout: int, stderr: int) -> None:
-        """In the child: lets go of everything that is the worker's."""
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.setsid()
-        os.dup2(stdout, 1)
-        os.dup2(stderr, 2)
-        beginning.keep_at(DESCRIPTORS - 1)  # out of the way of the files that earlier blocks open
-        os.chdir(self.settings.scratch)
-        os.umask(0o022)
-        cores = os.cpu_count() or 1
-        cpu_seconds = math.ceil(2 * (request["timeoutSeconds"] + 1) * cores) + PREPARATION_SECONDS
-        confinement.limit_resources(request["memoryMiB"], cpu_seconds, self.processes)
-        if self.landlock is not None:
-            confinement.enter_landlock(self.landlock)
-        if self.user is not None:
-            confinement.leave_root(self.user, self.keep_reading)
-        elif os.geteuid() == 0 and self.settings.isolation != "none":
-            confinement.leave_root(0, False)
-        if self.signals_only_to_self:
-            self.seccomp = self.system_call_filter(os.getpid())
-        if self.seccomp is not None:
-            confinement.enter_seccomp(self.seccomp)
-        confinement.be_inspectable(True)
-        confinement.die_with_parent(signal.SIGKILL)
-        os.closerange(3, DESCRIPTORS - 1)
-        gc.enable()
+    def execute_in_session(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self.sessions is None:
+            raise ValueError("This worker has no sessions.")
+        return self.sessions.execute(request)
 
-    def watch(
-        self, request: dict[str, Any], beginning: Beginning, stdout: Output, stderr: Output
-    ) -> tuple[str, int, processes.Used]:
-        """Until the child ends or has to be ended: what ended it, its wait status (0 if it still runs), its use."""
+    def end_session(self, number: int) -> None:
+        if self.sessions:
+            self.sessions.end(number)
+
+    def place(self, directory: str) -> child.Place:
+        rules = self.landlock
+        return child.Place(
+            directory,
+            self.user,
+            self.keep_reading,
+            leave_root=os.geteuid() == 0 and self.settings.isolation != "none",
+            processes=self.processes,
+            landlock=None if rules is None else lambda: rules,
+            seccomp=lambda: self.system_call_filter(os.getpid()) if self.signals_only_to_self else self.seccomp,
+        )
+
+    def watch(self, request: dict[str, Any], program: child.Child) -> tuple[str, int, processes.Used]:
+        """Until the program ends or has to be ended: what ended it, its wait status (0 if it still runs), its use.
+
+        A session's block that leaves its process in order is `stopped`.
+        """
         poll = select.poll()
+        stdout, stderr, beginning = program.stdout, program.stderr, program.beginning
+        session = program if isinstance(program, sessions.Session) else None
         open_outputs = {output.descriptor: output for output in (stdout, stderr)}
-        for descriptor in (self.requests.descriptor, self.woken, beginning.reader, *open_outputs):
-            os.set_blocking(descriptor, descriptor == self.requests.descriptor)
+        for descriptor in (self.requests.descriptor, self.woken, *open_outputs):
             poll.register(descriptor, select.POLLIN)
+        if beginning.reader is not None:
+            poll.register(beginning.reader, select.POLLIN)
         others = processes.NOTHING
         next_look = beginning.forked + LOOK_SECONDS
+        if self.is_aborted(request["id"]):  # that came with the request
+            return "aborted", 0, others
         while True:
+            if session:
+                beginning.take()
             if beginning.program:
-                deadline = beginning.program + request["timeoutSeconds"]
+                # One that an exception is to interrupt has a second more for that.
+                deadline = beginning.program + request["timeoutSeconds"] + (1 if request.get("interrupt") else 0)
             elif beginning.earlier:
                 deadline = beginning.earlier + request["timeoutSeconds"] + 1  # an alarm ends them, unless stuck in C
             else:
-                deadline = beginning.forked + PREPARATION_SECONDS
+                deadline = beginning.forked + child.PREPARATION_SECONDS
             now = time.monotonic()
             if now >= deadline:
                 return "timeout", 0, others
             if now >= next_look:
-                if excess := self.excess(request["memoryMiB"]):
+                if excess := self.excess(request["memoryMiB"], session):
                     return excess, 0, others
                 next_look = time.monotonic() + LOOK_SECONDS
-            for descriptor, _ in poll.poll(math.ceil(1000 * (min(deadline, next_look) - now))):
+            until = min(deadline, next_look)
+            if session and not beginning.program:
+                until = min(until, now + BLOCK_LOOK_SECONDS)
+            for descriptor, _ in poll.poll(math.ceil(1000 * (until - now))):
                 if descriptor == self.requests.descriptor:
                     self.requests.fill()
                     if self.is_aborted(request["id"]):
@@ -426,60 +322,89 @@ class Worker:
                 return "output-limit", 0, others
             if len(stderr.kept) > 2 * OUTPUT_BYTES_AT_MOST:
                 del stderr.kept[:-OUTPUT_BYTES_AT_MOST]  # the end tells what went wrong
-            while ended := processes.reap():
+            while ended := processes.reap(or_stopped=session is not None):
                 pid, status, used = ended
                 others += used
-                if pid == self.child:
+                if pid == program.pid and not os.WIFSTOPPED(status):
                     while beginning.take():
                         pass
                     return "itself", status, others
+                if pid == program.pid and session and session.notes.end().has_ended:
+                    beginning.take()
+                    return "stopped", 0, others
+                if self.sessions and not os.WIFSTOPPED(status):
+                    self.sessions.on_end_of(pid)
 
-    def excess(self, memory_mebibytes: int) -> str | None:
+    def excess(self, memory_mebibytes: int, session: sessions.Session | None) -> str | None:
         """What a program has too much of, in all its processes and files together: the outcome that this is."""
         if not os.path.isdir("/proc/self"):
             return None
-        pids = processes.family()
+        if self.sessions:
+            idle = self.sessions.pids - ({session.pid} if session else set())
+            pids = list(processes.below(os.getpid(), idle))
+        else:
+            pids = processes.family()
         if len(pids) > 1:  # one alone is held by its own limit
             allowed = shares.memory_of([os.getpid()]) + memory_mebibytes * MEBIBYTE
             if shares.memory_of(pids) > allowed and shares.memory_shared_out(pids) > allowed:
                 return "memory"
-        size, count = shares.disk_of(self.settings.writable, pids)
-        if size > SCRATCH_BYTES * len(self.settings.writable) or count > shares.FILES_AT_MOST:
+        writable = [session.directory, *self.settings.writable[1:]] if session else self.settings.writable
+        size, count = shares.disk_of(writable, pids)
+        if size > SCRATCH_BYTES * len(writable) or count > shares.FILES_AT_MOST:
             return "output-limit"
         return None
 
     def is_aborted(self, running: int) -> bool:
-        message = self.requests.take()
-        return message is not None and message.get("abort") == running
+        """Whether that was asked for. What else may be asked meanwhile is the end of sessions."""
+        while message := self.requests.take():
+            if message.get("abort") == running:
+                return True
+            if "end" in message:
+                self.to_end.append(message["end"])
+        return False
 
-    def clear(self) -> processes.Used:
+    def end_asked_for(self) -> None:
+        while self.to_end:
+            self.end_session(self.to_end.pop())
+
+    def clear(self, pid: int) -> processes.Used:
         """Ends whatever is left of a program."""
+        if self.sessions and self.sessions.live:
+            used, lost = processes.end_all_but(self.sessions.pids)
+            for lost_pid in lost:
+                self.sessions.on_end_of(lost_pid)
+            return used
         if self.settings.isolation == "bubblewrap":
             return processes.end_namespace()
-        return processes.end_descendants(self.child)
+        return processes.end_descendants(pid)
 
     def empty_scratch(self) -> None:
         """Raises where that fails: a new worker has a new directory."""
         for directory in self.settings.writable:
-            os.chmod(directory, self.directory_mode)
-            for name in os.listxattr(directory) if hasattr(os, "listxattr") else []:
-                os.removexattr(directory, name)
-            empty(directory)
+            self.empty(directory)
+
+    def empty(self, directory: str) -> None:
+        os.chmod(directory, self.directory_mode)
+        for name in os.listxattr(directory) if hasattr(os, "listxattr") else []:
+            os.removexattr(directory, name)
+        scratch.empty(directory)
 
     def execution(
         self,
         request: dict[str, Any],
+        program: child.Child,
         ended_by: str,
         status: int,
         used: processes.Used,
-        beginning: Beginning,
         ended: float,
-        stdout: Output,
-        stderr: Output,
+        memory_error: bool,
     ) -> dict[str, Any]:
-        peak_memory = max(0, used.peak_memory_bytes - beginning.peak_memory_bytes) / MEBIBYTE if beginning.program else 0
+        stdout, stderr, beginning = program.stdout, program.stderr, program.beginning
+        peak_memory = 0.0
+        if beginning.program:
+            peak_memory = max(0, used.peak_memory_bytes - beginning.peak_memory_bytes) / MEBIBYTE
         if ended_by == "itself":
-            outcome = outcome_of(status, beginning.program > 0, self.memory_error[0] != 0, peak_memory / request["memoryMiB"])
+            outcome = outcome_of(status, beginning.program > 0, memory_error, peak_memory / request["memoryMiB"])
         else:
             outcome = ended_by
         if stdout.count > OUTPUT_BYTES_AT_MOST:
@@ -487,17 +412,17 @@ class Worker:
             stdout.count = OUTPUT_BYTES_AT_MOST + 1  # it was stopped there; how far it got is chance
         return {
             "outcome": outcome,
-            "stdout": self.text(stdout.kept[:OUTPUT_BYTES_AT_MOST]),
-            "stderr": self.text(stderr.kept[-OUTPUT_BYTES_AT_MOST:]),
+            "stdout": self.text(program, stdout.kept[:OUTPUT_BYTES_AT_MOST]),
+            "stderr": self.text(program, stderr.kept[-OUTPUT_BYTES_AT_MOST:]),
             "outputBytes": stdout.count,
             "milliseconds": 1000 * (ended - (beginning.program or beginning.forked)),
             "cpuMilliseconds": 1000 * max(0, used.cpu_seconds - beginning.cpu_seconds),
             "peakMemoryMiB": peak_memory,
         }
 
-    def text(self, data: bytearray) -> str:
-        if self.settings.scratch != self.settings.script_directory:
-            data = data.replace(self.settings.scratch.encode(), self.settings.script_directory.encode())
+    def text(self, program: child.Child, data: bytearray) -> str:
+        if program.directory != self.settings.script_directory:
+            data = data.replace(program.directory.encode(), self.settings.script_directory.encode())
         return data.decode("utf-8", "replace")
 
 
@@ -514,35 +439,14 @@ def outcome_of(status: int, started: bool, memory_error: bool, memory_share: flo
     return "memory" if memory_error else "error"
 
 
-def empty(directory: str) -> None:
-    """Removes what is in a directory, also what its permissions protect, and trees deeper than a path may be long."""
-    pending = [os.path.join(directory, name) for name in os.listdir(directory)]
-    moved = 0
-    while pending:
-        path = pending.pop()
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            os.unlink(path)
-            continue
-        os.chmod(path, 0o700)
-        for name in os.listdir(path):
-            below = os.path.join(path, name)
-            if stat.S_ISDIR(os.lstat(below).st_mode):
-                os.chmod(below, 0o700)
-                while os.path.lexists(place := os.path.join(directory, f"removed-{moved}")):
-                    moved += 1
-                os.rename(below, place)
-                pending.append(place)
-            else:
-                os.unlink(below)
-        os.rmdir(path)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("script_directory")
     parser.add_argument("scratch")
     parser.add_argument("isolation", choices=["bubblewrap", "limits", "none"])
     parser.add_argument("--user", type=int)
+    parser.add_argument("--sessions", type=int, default=0)
+    parser.add_argument("--sessions-directory")
     parser.add_argument("--readable", nargs="*", default=[])
     settings = Settings(**vars(parser.parse_args()))
 
@@ -553,13 +457,13 @@ def main() -> None:
     os.dup2(devnull, 1)
     os.close(devnull)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (child.DESCRIPTORS, hard))
 
     path = settings.path
     sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], settings.scratch
     gc.disable()
     preloading.preload()
-    for name in ("confinement", "preloading", "processes", "script", "shares", "system_calls"):
+    for name in OURS:
         del sys.modules[name]  # a program's own file of that name is not to be taken for ours
     sys.dont_write_bytecode = False
     for name in set(os.environ) - {"HOME", "LANG", "PATH", "TMPDIR"}:
@@ -573,10 +477,15 @@ def main() -> None:
         pass
     finally:
         if os.getpid() == own_id:
-            worker.clear()
+            if worker.sessions:
+                worker.sessions.end_all()
+            worker.clear(0)
             if settings.isolation != "bubblewrap":
                 worker.empty_scratch()
                 os.rmdir(settings.scratch)
+                if worker.sessions:
+                    os.rmdir(worker.sessions.directory)
+                os.rmdir(os.path.dirname(settings.scratch))
 
 
 if __name__ == "__main__":
