@@ -19,6 +19,7 @@ on_linux = sys.platform == "linux"
 
 # linux/prctl.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 8, 22, 24
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 
 CAP_DAC_READ_SEARCH = 2
@@ -55,10 +56,10 @@ def be_inspectable(allowed: bool) -> None:
 
 
 def set_capabilities(mask: int) -> None:
-    """Permitted and effective; see capset(2). Two 32-bit halves of (effective, permitted, inheritable)."""
+    """Permitted, effective and inheritable; see capset(2). Two 32-bit halves, the three of each."""
     header = struct.pack("=Ii", 0x20080522, 0)
     low, high = mask & 0xFFFFFFFF, mask >> 32
-    if libc.capset(header, struct.pack("=6I", low, low, 0, high, high, 0)) != 0:
+    if libc.capset(header, struct.pack("=6I", low, low, low, high, high, high)) != 0:
         raise OSError(ctypes.get_errno(), "capset")
 
 
@@ -66,10 +67,12 @@ def leave_root(user: int, keep_reading: bool) -> None:
     """Becomes a user of no name and drops every capability.
 
     Root itself is exempt from the limit on processes, which is why a plain drop of capabilities is not enough.
-    `keep_reading` leaves the right to read any file that the rest of the confinement leaves reachable: an interpreter
-    in root's home is out of other users' reach.
+    `keep_reading` leaves the right to read any file that the rest of the confinement leaves reachable, to programs that
+    this one starts too: an interpreter in root's home is out of other users' reach.
     """
     for capability in range(64):
+        if keep_reading and capability == CAP_DAC_READ_SEARCH:
+            continue
         try:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:
@@ -80,6 +83,8 @@ def leave_root(user: int, keep_reading: bool) -> None:
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
     set_capabilities(1 << CAP_DAC_READ_SEARCH if keep_reading else 0)
+    if keep_reading:
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH)  # else lost with the next program started
 
 
 # ---- resource limits
