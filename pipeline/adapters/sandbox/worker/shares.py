@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-FILES_AT_MOST = 10_000
+FILES_AT_MOST = 4096
 BLOCK = 512  # of st_blocks
 
 

@@ -67,7 +67,8 @@ REFUSED = {
     "quotactl_fd": (443, 443),
 }
 
-# Landlock does not know these; where programs have a user of their own, that keeps them from others' files.
+# Landlock does not know these; where programs have a user of their own, that keeps them from others' files. Else they
+# do nothing, and say it is done: a program that copies a file of its own is not to fail.
 CHANGES_OF_FILES = {
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -90,8 +91,8 @@ CHANGES_OF_FILES = {
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
-    "truncate": (76, 45),  # which Landlock knows since its third version
 }
+TRUNCATE = {"truncate": (76, 45)}  # which Landlock knows since its third version
 
 # Ways to signal that leave no choice of one's own process.
 SIGNALS = {
@@ -135,7 +136,7 @@ def argument(index: int) -> int:
 def system_call_filter(protect_files: bool = False, signals_only_to: int | None = None) -> bytes | None:
     """A BPF program; None on an architecture that is not known here.
 
-    `protect_files` refuses what changes a file without opening it. `signals_only_to` refuses signals to others than
+    `protect_files` is for programs that run under the user's own name: what changes a file by its path alone. `signals_only_to` refuses signals to others than
     this process and its group.
     """
     if platform.machine() not in ARCHITECTURES:
@@ -143,7 +144,7 @@ def system_call_filter(protect_files: bool = False, signals_only_to: int | None 
     architecture, column = ARCHITECTURES[platform.machine()]
     refused = dict(REFUSED)
     if protect_files:
-        refused.update(CHANGES_OF_FILES)
+        refused.update(TRUNCATE)
     if signals_only_to is not None:
         refused.update(SIGNALS)
 
@@ -159,6 +160,10 @@ def system_call_filter(protect_files: bool = False, signals_only_to: int | None 
     for numbers in refused.values():
         if numbers[column] is not None:
             lines.append((EQUAL, numbers[column], "refuse", None))
+
+    for numbers in CHANGES_OF_FILES.values() if protect_files else ():
+        if numbers[column] is not None:
+            lines.append((EQUAL, numbers[column], "ignore", None))
 
     def check(numbers: tuple[int, int], *tests: tuple[int, int, str | None, str | None]) -> None:
         """Tests of one call's arguments; who passes them all may call."""
@@ -177,7 +182,8 @@ def system_call_filter(protect_files: bool = False, signals_only_to: int | None 
         check(TGKILL, (LOAD, argument(0), None, None), own)
         check(KILL, (LOAD, argument(0), None, None), (EQUAL, 0, "allow", None), own)
 
-    for label, give in (("allow", ALLOW), ("refuse", ERRNO | errno.EACCES), ("unknown", ERRNO | errno.ENOSYS)):
+    ends = {"allow": ALLOW, "ignore": ERRNO, "refuse": ERRNO | errno.EACCES, "unknown": ERRNO | errno.ENOSYS}
+    for label, give in ends.items():
         labels[label] = len(lines)
         lines.append((GIVE, give, None, None))
 

@@ -118,10 +118,13 @@ class Worker:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         if self.settings.isolation == "limits":
             self.landlock = confinement.program_rules(self.settings.readable, [self.settings.scratch])
+        if self.user is not None and self.settings.isolation == "bubblewrap":
+            self.directory_mode = 0o777  # nobody else is in there
+        elif self.user is not None:
+            os.chown(self.settings.scratch, self.user, self.user)
+        for directory in self.settings.writable:
+            os.chmod(directory, self.directory_mode)
         if self.user is not None:
-            self.directory_mode = 0o777
-            for directory in self.settings.writable:
-                os.chmod(directory, self.directory_mode)
             self.keep_reading = self.settings.isolation != "none" and not self.readable_by_user()
             if not self.readable_by_user():
                 self.user = None

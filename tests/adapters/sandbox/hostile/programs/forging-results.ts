@@ -116,7 +116,7 @@ os._exit(3)`,
 os.closerange(0, 4096)
 while True: time.sleep(100)`,
     outcomes: ["timeout"],
-    timeoutSeconds: 1,
+    timeoutSeconds: 0.5,
   },
   {
     name: "reads back its own output, so that its worker gets none",
@@ -151,7 +151,7 @@ os._exit(0)`,
   {
     name: "pesters its worker with the news of dead children",
     code: `
-for _ in range(300):
+for _ in range(100):
     if attempt(os.fork) == 0: os._exit(0)
     attempt(os.kill, WORKER, signal.SIGCHLD)
     attempt(os.waitpid, -1, os.WNOHANG)
