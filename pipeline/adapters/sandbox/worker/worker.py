@@ -59,6 +59,7 @@ MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
 LOOK_SECONDS = 0.1  # between looks at what a program has in all
 BLOCK_LOOK_SECONDS = 0.02  # between looks at whether a session's block has begun
+BLOCK_BEGIN_SECONDS = 5  # for a session to begin one: a block could hide that it has
 SCRATCH_BYTES = 128 * MEBIBYTE  # per directory that it may write to
 
 
@@ -297,6 +298,8 @@ class Worker:
                 deadline = beginning.program + request["timeoutSeconds"] + (1 if request.get("interrupt") else 0)
             elif beginning.earlier:
                 deadline = beginning.earlier + request["timeoutSeconds"] + 1  # an alarm ends them, unless stuck in C
+            elif session:
+                deadline = beginning.forked + BLOCK_BEGIN_SECONDS + request["timeoutSeconds"]
             else:
                 deadline = beginning.forked + child.PREPARATION_SECONDS
             now = time.monotonic()

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { PythonExecution } from "../../../../pipeline/stages/ports.ts";
 import { descendants } from "../processes-by-marker.ts";
@@ -24,6 +25,7 @@ export function sourceOf({ code, bare }: Pick<HostileProgram, "code" | "bare">, 
 
 interface Untouched {
   under: SandboxUnderTest;
+  neighbour: Neighbour;
   canary: PythonExecution;
   workers: readonly number[];
   state: string;
@@ -46,15 +48,23 @@ export class Lane {
     this.#untouched = untouched;
   }
 
-  async attack(program: HostileProgram): Promise<Attack> {
+  /** `inSession` lets it run as the first block of a session, beside another one that lives on. */
+  async attack(program: HostileProgram, { inSession = false } = {}): Promise<Attack> {
     const bait = await Bait.lay();
     try {
       const { timeoutSeconds = 20, memoryMiB = 512 } = program;
-      const { under, canary: expected, workers, state } = this.#untouched;
-      const execution = await under.run(sourceOf(program, bait), { timeoutSeconds, memoryMiB });
+      const { under, neighbour, canary: expected, workers, state } = this.#untouched;
+      const session = inSession ? { session: bait.marker } : {};
+      const neighbourEvidence = inSession ? await neighbour.evidence() : [];
+      const execution = await under.run(sourceOf(program, bait), { timeoutSeconds, memoryMiB, ...session });
+      if (inSession) {
+        neighbourEvidence.push(...(await neighbour.evidence(execution.stdout + execution.stderr)));
+        under.sandbox.endSession(bait.marker);
+        await under.run(""); // until then it has ended
+      }
       const evidence = await bait.evidence(execution.stdout + execution.stderr);
 
-      const touched: string[] = [];
+      const touched = neighbourEvidence;
       const next = await under.run(canary);
       if (next.stdout !== expected.stdout) touched.push(`changed the next program: ${difference(expected, next)}`);
       const stateAfter = await stateOfAll(workers);
@@ -74,6 +84,27 @@ export class Lane {
   }
 }
 
+/** A session that lives beside a hostile one, and has something to hide. */
+class Neighbour {
+  readonly #under: SandboxUnderTest;
+  readonly #secret = `secret-${randomUUID()}`;
+  readonly #blocks = [`secret = "${this.#secret}"\nopen("own", "w").write(secret)`];
+
+  constructor(under: SandboxUnderTest) {
+    this.#under = under;
+  }
+
+  /** Whether it finds itself changed, and whether what another has written tells its secret. */
+  async evidence(output = ""): Promise<string[]> {
+    const block = 'import os; print(secret, open("own").read(), [name for name in os.listdir(".") if name == "own"])';
+    const { stdout, stderr } = await this.#under.run(block, { session: "neighbour", earlier: this.#blocks });
+    this.#blocks.push(block);
+    const evidence = output.includes(this.#secret) ? ["read the secret of another session"] : [];
+    const isUnchanged = stdout === `${this.#secret} ${this.#secret} ['own']\n`;
+    return isUnchanged ? evidence : [...evidence, `changed another session: ${stdout} ${stderr}`];
+  }
+}
+
 let opening: Promise<unknown> = Promise.resolve();
 
 /** One after the other: how else would we know whose the new processes are? */
@@ -86,7 +117,7 @@ function openUntouched(isolation: (typeof isolations)[number]): Promise<Untouche
     const pool = (await pools()).filter((pid) => !known.includes(pid));
     const workers = [...pool, ...(await Promise.all(pool.map(descendants))).flat()];
     if (workers.length === 0) throw new Error("There is no worker to be seen.");
-    return { under, canary: first, workers, state: await stateOfAll(workers) };
+    return { under, neighbour: new Neighbour(under), canary: first, workers, state: await stateOfAll(workers) };
   });
   opening = opened.catch(() => {});
   return opened;

@@ -18,13 +18,38 @@ workers = [x for x in objects() if type(x).__name__ == "Worker"]
 print(len(workers))
 `;
 
+/** What program and worker share, found by its kind: mapped memory that is not of a file. */
+const shared = `
+def memories_in(x, depth):
+    if isinstance(x, mmap.mmap): yield x
+    elif depth and not isinstance(x, (type(sys), type)):
+        inner = list(getattr(x, "__dict__", {}).values()) if hasattr(x, "__dict__") else []
+        inner += [cell.cell_contents for cell in getattr(x, "__closure__", None) or () if cell]
+        for y in inner: yield from memories_in(y, depth - 1)
+frame, memories = sys._getframe(), []
+while frame:
+    for x in list(frame.f_locals.values()):
+        memories.extend(memories_in(x, 3))
+    frame = frame.f_back
+areas = []
+for line in attempt(open, "/proc/self/maps") or []:
+    if " rw-s " in line:
+        start, end = (int(part, 16) for part in line.split()[0].split("-"))
+        areas.append((start, end - start))
+print(len(memories), len(areas))
+`;
+
 /** Results, or the worker's mind. */
 export const forgingResults: HostileProgram[] = [
   {
     name: "writes a result to every descriptor it has",
     code: `${forged}
+own = [os.fstat(number).st_ino for number in (1, 2)]
 for number in range(3, 2048):
-    try: os.write(number, forged); escaped(f"wrote to {number}")
+    try:
+        if os.fstat(number).st_ino in own: continue  # its output, twice
+        os.write(number, forged)
+        escaped(f"wrote to {number}")
     except OSError: pass
 os._exit(3)`,
     outcomes: ["error"],
@@ -69,39 +94,26 @@ os._exit(3)`,
     ["sets its clock back to before its start", "value = 0.0"],
   ].map(([name = "", assignment = ""]) => ({
     name,
-    // Finds what worker and program share by its kind, whatever it is called: mapped memory that is not of a file.
-    code: `${workersOwn}
+    code: `${shared}
 ${assignment}
-import gc
-def memories():
-    for worker in workers:
-        for x in list(vars(worker).values()) + [y for z in vars(worker).values() if hasattr(z, "__dict__") for y in vars(z).values()]:
-            if isinstance(x, mmap.mmap): yield x
-areas = [line.split()[0] for line in (attempt(open, "/proc/self/maps") or []) if " rw-s " in line]
-print(len(areas))
 data = struct.pack("=512d", *[value] * 512)
-while True:
-    for memory in memories():
+start = time.monotonic()
+while time.monotonic() < start + 15:
+    for memory in memories:
         try: memory[:] = data[:len(memory)]
         except (ValueError, TypeError): pass
-    for area in areas:
-        start, end = (int(part, 16) for part in area.split("-"))
-        ctypes.memmove(start, data, min(end - start, len(data)))`,
+    for address, size in areas: ctypes.memmove(address, data, min(size, len(data)))
+escaped("had 15 seconds")`,
     outcomes: ["timeout"] as const,
     timeoutSeconds: 1,
   })),
   {
     name: "leaves numbers that are none in what it shares with its worker",
-    code: `${workersOwn}
-for worker in workers:
-    for x in list(vars(worker).values()) + [y for z in vars(worker).values() if hasattr(z, "__dict__") for y in vars(z).values()]:
-        try:
-            if isinstance(x, mmap.mmap): x[:] = struct.pack("=512d", *[float("nan")] * 512)[:len(x)]
-        except ValueError: pass
-for line in attempt(open, "/proc/self/maps") or []:
-    if " rw-s " in line:
-        start, end = (int(part, 16) for part in line.split()[0].split("-"))
-        ctypes.memset(start, 255, end - start)
+    code: `${shared}
+for memory in memories:
+    try: memory[:] = struct.pack("=512d", *[float("nan")] * 512)[:len(memory)]
+    except ValueError: pass
+for address, size in areas: ctypes.memset(address, 255, size)
 os._exit(3)`,
     outcomes: ["error", "memory"],
   },

@@ -3,6 +3,18 @@ import type { HostileProgram } from "../hostile-program.ts";
 /** At what is none of its business: files, environments, the memory of processes. */
 export const reading: HostileProgram[] = [
   {
+    name: "looks for the files of other programs",
+    code: `
+for top in (os.getcwd(), "..", "../..", "/tmp", "/dev/shm", "/var/tmp", "/run"):
+    for folder, folders, files in os.walk(top):
+        if folder.count("/") > 6: folders.clear()
+        for name in files:
+            if name in ("own", "private") or name.endswith(".py") and "sctir" in folder and folder != os.getcwd():
+                file = attempt(open, f"{folder}/{name}", errors="replace")
+                if file: print(folder, file.read(1000))`,
+    unconfined: true,
+  },
+  {
     name: "reads a file that everybody may read",
     code: `
 for path in (f"{FOLDER}/private", f"/proc/self/root{FOLDER}/private", f"/proc/1/root{FOLDER}/private", f"//../..{FOLDER}/private"):
@@ -128,7 +140,7 @@ for path in ("/proc/kcore", "/dev/mem", "/dev/kmem", "/dev/port", "/dev/kmsg", "
 must_be_refused("syslog", 3, ctypes.create_string_buffer(1000), 1000)`,
   },
   {
-    name: "looks for secrets of the worker in its own memory",
+    name: "looks for secrets in its own memory",
     code: `
 import re
 file = attempt(open, "/proc/self/maps")

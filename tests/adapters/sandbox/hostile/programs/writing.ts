@@ -88,7 +88,9 @@ os.mkdir("closed"); os.symlink(FOLDER, "closed/folder"); os.chmod("closed", 0)`,
     code: `
 os.remove("program.py")
 os.symlink(f"{FOLDER}/writable", "program.py")
-os.symlink(f"{FOLDER}/new", "earlier-1.py")`,
+for number in range(5):
+    attempt(os.remove, f"earlier-{number}.py")
+    os.symlink(f"{FOLDER}/new", f"earlier-{number}.py")`,
   },
   {
     name: "swaps directories for links while they are emptied",
