@@ -64,6 +64,7 @@ export async function findConfinement(
 
 /** The first that works of: a scratch directory of bounded size, and one without bound (bubblewrap before 0.5). */
 async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | undefined> {
+  const firstUser = pickFirstUser();
   for (const bounded of [true, false]) {
     const prefix = bubblewrapArguments(interpreter, bounded);
     const command = [...prefix, interpreter.executable, "-I", "-c", "pass"];
@@ -75,7 +76,7 @@ async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | u
         file: "bwrap",
         arguments: [
           ...[...prefix, interpreter.executable, "/run/sctir/worker.py"],
-          ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(worker, sessions)],
+          ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(firstUser, worker, sessions)],
           ...["--sessions", String(sessions), "--sessions-directory", sessionsDirectory],
           ...["--readable", ...interpreter.directories],
         ],
@@ -154,6 +155,7 @@ print(confinement.landlock_version() > 0 and system_calls.system_call_filter() i
 
 function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter): Confinement {
   const readable = ["/usr", ...systemDirectories, ...systemFiles, ...interpreter.directories];
+  const firstUser = pickFirstUser();
   return {
     isolation,
     async launch(worker, sessions) {
@@ -164,7 +166,13 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
       return {
         file: interpreter.executable,
         arguments: [
-          ...[join(workerDirectory, "worker.py"), scriptDirectory, scratch, isolation, ...userOption(worker, sessions)],
+          ...[
+            join(workerDirectory, "worker.py"),
+            scriptDirectory,
+            scratch,
+            isolation,
+            ...userOption(firstUser, worker, sessions),
+          ],
           ...["--sessions", String(sessions), "--sessions-directory", join(folder, "sessions")],
           ...["--readable", ...readable],
         ],
@@ -194,14 +202,18 @@ function workerEnvironment(scratch: string): Record<string, string> {
 // has each of its sessions: the next ones. The range is the one systemd lends to services for a while:
 // https://systemd.io/UIDS-GIDS/
 const users = { first: 61184, count: 4336 };
-const firstUser = Math.floor(Math.random() * users.count);
+
+/** Of a pool: two that share a user would share its limits. */
+function pickFirstUser(): number {
+  return Math.floor(Math.random() * users.count);
+}
 
 /** How many sessions each of so many workers can have at most, all with users of their own. */
 export function sessionsPerWorker(workers: number): number {
   return Math.max(1, Math.min(100, Math.floor(users.count / (workers + 1)) - 1)); // two open files each
 }
 
-function userOption(worker: number, sessions: number): string[] {
+function userOption(firstUser: number, worker: number, sessions: number): string[] {
   if (process.geteuid?.() !== 0) return [];
   return ["--user", String(users.first + ((firstUser + worker * (sessions + 1)) % (users.count - sessions)))];
 }

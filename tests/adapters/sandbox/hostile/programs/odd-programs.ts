@@ -13,7 +13,7 @@ export const oddPrograms: HostileProgram[] = [
     code: "x=1;".repeat(10_000_000),
     bare: true,
     outcomes: ["memory", "timeout", "ok", "error", "crashed"],
-    timeoutSeconds: 1,
+    timeoutSeconds: 0.3,
     memoryMiB: 256,
   },
   { name: "has characters of no text", code: "print('a\0b')", bare: true, outcomes: ["error"] },

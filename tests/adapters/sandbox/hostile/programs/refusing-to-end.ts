@@ -11,7 +11,7 @@ for number in range(1, 65):
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
 while True: pass`,
     outcomes: ["timeout"],
-    timeoutSeconds: 0.5,
+    timeoutSeconds: 0.3,
   },
   {
     name: "catches every exception",
@@ -22,7 +22,7 @@ while True:
     except BaseException: pass
     finally: continue`,
     outcomes: ["timeout"],
-    timeoutSeconds: 0.5,
+    timeoutSeconds: 0.3,
   },
   {
     name: "leaves a daemon, forked twice, in a session and directory of its own",
@@ -61,7 +61,7 @@ time.sleep(0.1)`,
     name: "stops itself",
     code: "os.kill(os.getpid(), signal.SIGSTOP)",
     outcomes: ["timeout"],
-    timeoutSeconds: 0.5,
+    timeoutSeconds: 0.3,
   },
   {
     name: "leaves processes that are nobody's children",
@@ -106,7 +106,7 @@ def later():
     time.sleep(0.01)
 atexit.register(later)`,
     outcomes: ["timeout"],
-    timeoutSeconds: 0.5,
+    timeoutSeconds: 0.3,
   },
   {
     name: "leaves threads",
@@ -122,7 +122,7 @@ print("main is over")`,
 import threading
 threading.Thread(target=lambda: time.sleep(1000)).start()`,
     outcomes: ["timeout"],
-    timeoutSeconds: 0.5,
+    timeoutSeconds: 0.3,
   },
   {
     name: "ends at once, with success",
