@@ -5,7 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { descendants, newMarker, processesMarked, waitForMarked, waitUntilGone } from "./processes-by-marker.ts";
+import {
+  descendants,
+  newMarker,
+  processesMarked,
+  seenAndGone,
+  waitForMarked,
+  waitUntilGone,
+} from "./processes-by-marker.ts";
 import { isAvailable, isolations, openSandbox, python, type SandboxUnderTest } from "./sandbox-under-test.ts";
 
 const module = fileURLToPath(new URL("../../../pipeline/adapters/sandbox/python-pool.ts", import.meta.url));
@@ -56,29 +63,32 @@ describe.skipIf(!python)("in the Python sandbox", async () => {
 
       describe.each(Object.entries(leftovers))("%s", (_, code) => {
         it("is gone after a program that ends by itself", async () => {
-          const marker = newMarker();
-          const running = run(`${named(marker)}${code(marker)}\ntime.sleep(0.5)\nprint("end", flush=True)`);
-          await waitForMarked(marker, (count) => count > 1);
-          expect(await running).toMatchObject({ outcome: "ok", stdout: "end\n" });
-          await waitForMarked(marker, (count) => count === 0);
+          const result = await seenAndGone(
+            (marker, seconds) =>
+              run(`${named(marker)}${code(marker)}\ntime.sleep(${seconds})\nprint("end", flush=True)`),
+            (count) => count > 1,
+          );
+          expect(result).toMatchObject({ outcome: "ok", stdout: "end\n" });
         });
 
         it("is gone after a program whose time is up", async () => {
-          const marker = newMarker();
-          const running = run(`${named(marker)}${code(marker)}\nwhile True: pass`, { timeoutSeconds: 1 });
-          await waitForMarked(marker, (count) => count > 1);
-          expect(await running).toMatchObject({ outcome: "timeout" });
-          await waitForMarked(marker, (count) => count === 0);
+          const result = await seenAndGone(
+            (marker, seconds) => run(`${named(marker)}${code(marker)}\nwhile True: pass`, { timeoutSeconds: seconds }),
+            (count) => count > 1,
+          );
+          expect(result).toMatchObject({ outcome: "timeout" });
         });
       });
 
       it("ends a loop of forks", async () => {
-        const marker = newMarker();
-        const code = `${named(marker)}while True:\n  try: os.fork()\n  except OSError: pass`;
-        const running = run(code, { timeoutSeconds: 1 });
-        await waitForMarked(marker, (count) => count > 10);
-        expect(await running).toMatchObject({ outcome: "timeout" });
-        await waitForMarked(marker, (count) => count === 0);
+        const result = await seenAndGone(
+          (marker, seconds) => {
+            const code = `${named(marker)}while True:\n  try: os.fork()\n  except OSError: pass`;
+            return run(code, { timeoutSeconds: seconds });
+          },
+          (count) => count > 10,
+        );
+        expect(result).toMatchObject({ outcome: "timeout" });
         expect(await run("print(1)")).toMatchObject({ outcome: "ok", stdout: "1\n" });
       });
 

@@ -36,6 +36,32 @@ export async function waitForMarked(marker: string, isExpected: (count: number) 
   throw new Error(`Waited in vain; the processes are ${await processesMarked(marker)}.`);
 }
 
+/**
+ * Runs a program that leaves processes behind, for more and more seconds until they have been seen alive: on a busy
+ * machine a short program may be over before anybody looks. Each time it checks that they are gone afterwards.
+ */
+export async function seenAndGone<Result>(
+  run: (marker: string, seconds: number) => Promise<Result>,
+  isExpected: (count: number) => boolean,
+): Promise<Result> {
+  for (const seconds of [0.5, 1, 2, 4, 8, 16]) {
+    const marker = newMarker();
+    let isOver = false;
+    let wasSeen = false;
+    const running = run(marker, seconds).finally(() => {
+      isOver = true;
+    });
+    while (!isOver && !wasSeen) {
+      wasSeen = isExpected((await processesMarked(marker)).length);
+      await sleep(5);
+    }
+    const result = await running;
+    await waitForMarked(marker, (count) => count === 0);
+    if (wasSeen) return result;
+  }
+  throw new Error("The processes were never seen.");
+}
+
 /** Waits until none of some marked processes is left, though there may be new ones. */
 export async function waitUntilGone(marker: string, pids: readonly number[]): Promise<void> {
   for (let attempt = 0; attempt < 400; attempt++) {
