@@ -15,8 +15,6 @@ const problem = {
 export const problemSchema = z.strictObject(problem);
 export type Problem = z.infer<typeof problemSchema>;
 
-export const problemFlags = ["borderline", "duplicateStatement"] as const;
-
 /** A problem that is evaluated, with its gold answer in canonical form: a line of selected.jsonl. */
 export const selectedProblemSchema = z.strictObject({
   ...problem,

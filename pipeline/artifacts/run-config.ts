@@ -131,4 +131,3 @@ export const runConfigSchema = z.strictObject({
   earlyStop: z.enum(["off"]).default("off"),
 });
 export type RunConfig = z.output<typeof runConfigSchema>;
-export type RunConfigInput = z.input<typeof runConfigSchema>;

@@ -107,9 +107,10 @@ function checkEverySet(
 
 /** Marks problems that share their statement (blanks and case aside), within a set and across sets. */
 function flagDuplicates(problems: readonly SelectedProblem[]): SelectedProblem[] {
-  const groups = Map.groupBy(problems, ({ statement }) => statementDigest(statement));
+  const digests = new Map(problems.map((problem) => [problem, statementDigest(problem.statement)]));
+  const groups = Map.groupBy(problems, (problem) => digests.get(problem));
   return problems.map((problem) => {
-    const group = groups.get(statementDigest(problem.statement)) ?? [];
+    const group = groups.get(digests.get(problem)) ?? [];
     if (group.length < 2) return problem;
     const others = group.map(({ problemId }) => problemId).filter((id) => id !== problem.problemId);
     return {

@@ -19,7 +19,6 @@ interface Group {
   replicate: number;
   finished: Candidate[];
   deadline: AbortController;
-  startedAt?: number;
   cancelTimer?: () => void;
 }
 
@@ -215,10 +214,8 @@ class GenerateRun {
   }
 
   #startClock(group: Group): void {
-    if (group.startedAt !== undefined) return;
-    group.startedAt = this.#ports.clock.now();
     const { problemSeconds } = this.#context.config.budget;
-    if (problemSeconds === null) return;
+    if (problemSeconds === null || group.cancelTimer !== undefined) return;
     group.cancelTimer = this.#ports.clock.after(problemSeconds * 1000, () => group.deadline.abort());
   }
 

@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadRecordings } from "../../../pipeline/adapters/replay-engine/recordings.ts";
-import { UserError } from "../../../pipeline/core/user-error.ts";
-import { chat, complete, folderWith, jsonLines, serve } from "./replay-fixture.ts";
+import { chat, complete, failure, folderWith, jsonLines, serve } from "./replay-fixture.ts";
 
 const turn = (candidate: number, turnNumber: number, fields: object, problemId = "bar/a") => ({
   problemId,
@@ -35,17 +34,6 @@ const problem = (problemId: string, statement: string) => ({ problemId, set: "ba
 const statement = "How many sides has a square?";
 const problems = [problem("bar/a", statement), problem("bar/b", statement)]; // a duplicate, as data sets have them
 const files = { "turns.jsonl": jsonLines(turns), "problems.jsonl": jsonLines(problems) };
-
-const failure = (promise: Promise<unknown>): Promise<UserError> =>
-  promise.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    (error) => {
-      expect(error).toBeInstanceOf(UserError);
-      return error;
-    },
-  );
 
 describe("the journal of an earlier run", () => {
   const ask = { prompt: `### Problem: ${statement}\n### Solution: and whatever came after it`, max_tokens: 500 };

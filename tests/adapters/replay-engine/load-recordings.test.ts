@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadRecordings } from "../../../pipeline/adapters/replay-engine/recordings.ts";
 import { runConfigSchema } from "../../../pipeline/artifacts/run-config.ts";
-import { UserError } from "../../../pipeline/core/user-error.ts";
-import { folderWith, jsonLines } from "./replay-fixture.ts";
+import { failure, folderWith, jsonLines } from "./replay-fixture.ts";
 
 async function load(text: string, source: Partial<Parameters<typeof loadRecordings>[0][number]> = {}) {
   const folder = await folderWith({ "recorded.jsonl": text });
@@ -19,17 +18,6 @@ async function load(text: string, source: Partial<Parameters<typeof loadRecordin
   );
   return { recordings, texts, notes };
 }
-
-const failure = (promise: Promise<unknown>): Promise<UserError> =>
-  promise.then(
-    () => {
-      throw new Error("it did not fail");
-    },
-    (error) => {
-      expect(error).toBeInstanceOf(UserError);
-      return error;
-    },
-  );
 
 describe("recordings of whole traces", () => {
   it("are grouped by statement and ordered by sample", async () => {

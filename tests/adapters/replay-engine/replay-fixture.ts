@@ -1,13 +1,15 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { Recordings } from "../../../pipeline/adapters/replay-engine/recordings.ts";
 import {
   type ReplayServer,
   type ReplayServerOptions,
   startReplayServer,
 } from "../../../pipeline/adapters/replay-engine/replay-server.ts";
+
+import { UserError } from "../../../pipeline/core/user-error.ts";
 
 /** Recordings of whole traces: statements, each with its traces in candidate order. */
 export function recordingsOf(
@@ -73,3 +75,15 @@ export async function metric(server: ReplayServer, name: string, label = ""): Pr
   const sample = text.split("\n").find((line) => line.startsWith(`vllm:${name}{`) && line.includes(label));
   return Number(sample?.split(" ").at(-1));
 }
+
+/** The UserError that a promise is rejected with. */
+export const failure = (promise: Promise<unknown>): Promise<UserError> =>
+  promise.then(
+    () => {
+      throw new Error("it did not fail");
+    },
+    (error) => {
+      expect(error).toBeInstanceOf(UserError);
+      return error;
+    },
+  );

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openRunDirectory } from "../../../pipeline/adapters/run-directory/run-directory.ts";
 import { candidatesFile, selectedFile } from "../../../pipeline/artifacts/artifact-file.ts";
-import { candidateRow, selectedRow } from "../../helpers/rows.ts";
+import { candidate, problem } from "../../helpers/run-rows.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 describe("a run directory", () => {
   it("gives back the rows that were written, and leaves no temporary file", async () => {
     const store = await openRunDirectory(join(await temporaryFolder(), "deep/run"), { create: true });
-    const rows = [selectedRow("aime/1", "12"), selectedRow("aime/2", "-4", { flags: ["borderline"] })];
+    const rows = [problem("aime/1", "12"), { ...problem("aime/2", "-4"), flags: ["borderline"] }];
     expect(await store.replace(selectedFile, rows)).toBe(2);
     expect(await Array.fromAsync(store.rows(selectedFile))).toEqual(rows);
     expect(await readdir(store.directory)).toEqual(["selected.jsonl"]);
@@ -17,9 +17,9 @@ describe("a run directory", () => {
 
   it("keeps the old file where writing the new one fails half-way", async () => {
     const store = await openRunDirectory(await temporaryFolder());
-    await store.replace(candidatesFile, [candidateRow("a/1", 0)]);
+    await store.replace(candidatesFile, [candidate("a/1", 0, undefined)]);
     async function* failing() {
-      yield candidateRow("a/1", 0);
+      yield candidate("a/1", 0, undefined);
       throw new Error("no more");
     }
     await expect(store.replace(candidatesFile, failing())).rejects.toThrow("no more");
@@ -29,7 +29,7 @@ describe("a run directory", () => {
 
   it("refuses a row that does not hold, when it is written and when it is read", async () => {
     const store = await openRunDirectory(await temporaryFolder());
-    const bad = { ...candidateRow("a/1", 0), answer: "007" };
+    const bad = { ...candidate("a/1", 0, undefined), answer: "007" };
     await expect(store.replace(candidatesFile, [bad])).rejects.toThrow();
     await writeFile(join(store.directory, "candidates.jsonl"), `${JSON.stringify(bad)}\n`);
     await expect(Array.fromAsync(store.rows(candidatesFile))).rejects.toThrow(/line 1 .*answer: .*canonical/u);
@@ -37,7 +37,7 @@ describe("a run directory", () => {
 
   it("takes free data under meta, and blank lines", async () => {
     const store = await openRunDirectory(await temporaryFolder());
-    const row = candidateRow("a/1", 0, { meta: { anything: [1, { deep: true }] } });
+    const row = candidate("a/1", 0, undefined, { meta: { anything: [1, { deep: true }] } });
     await writeFile(join(store.directory, "candidates.jsonl"), `\n${JSON.stringify(row)}\n\n`);
     expect(await Array.fromAsync(store.rows(candidatesFile))).toEqual([row]);
   });
