@@ -9,7 +9,7 @@ import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { visibleText } from "../core/visible-text.ts";
 import { vote } from "../core/vote.ts";
-import { checkAnythingWasEvaluated, generateCandidates } from "../stages/generate.ts";
+import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
 import type { GenerateEvent } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
 import { Interruption, interrupted } from "./interruption.ts";
@@ -56,7 +56,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
       );
       const candidates = await generateCandidates(
         [selected satisfies SelectedProblem],
-        new Map(),
+        emptyCheckpoint(),
         {
           engine,
           sandbox,
@@ -71,7 +71,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
             sampling: { ...config.sampling, replicates: 1 },
           },
           rules: reasoningRules(profile, config),
-          beganAt: Date.now(),
+          beganAt: wallClock.now(),
           stopping: interruption.signal,
           secondsSpent: 0,
         },

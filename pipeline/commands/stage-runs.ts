@@ -73,7 +73,8 @@ export async function generateStage(session: RunSession, options: GenerateStageO
         printNote(`note: turns.jsonl ended in half a line of ${bytes} bytes, cut off; that turn is made again`),
     );
     if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
-    const spentBefore = manifest.stages.generate?.seconds ?? 0;
+    // A process that was killed recorded no time; its turns tell.
+    const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
     const startedAt = performance.now();
     const record = (complete: boolean, turns: number, candidates: number) =>
       session.recordStage("generate", {
@@ -138,7 +139,8 @@ const noSandbox: PythonSandbox = {
 };
 
 export const wallClock: Clock = {
-  now: () => Date.now(),
+  // Since the epoch as it was when the process started, so that it goes on where an earlier process of a run was.
+  now: () => performance.timeOrigin + performance.now(),
   after(milliseconds, callback) {
     // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once.
     const timer = setTimeout(callback, Math.min(milliseconds, 2 ** 31 - 1));

@@ -1,0 +1,65 @@
+import type { Candidate } from "../artifacts/candidate.ts";
+import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { CandidateProgress } from "./candidate-progress.ts";
+import type { Clock } from "./ports.ts";
+
+/** Why candidates are ended that could have gone on. */
+export type CutReason = "budget" | "decided";
+
+/** All candidates of one problem in one replicate: what is voted on together, and what a budget or an early stop ends. */
+export class VoteGroup {
+  readonly problem: SelectedProblem;
+  readonly replicate: number;
+  /** The candidates that have not ended, as far as they have come. */
+  readonly open: readonly CandidateProgress[];
+  readonly finished: Candidate[];
+  /** Milliseconds that it has had in earlier processes of the run. */
+  readonly spentBefore: number;
+  readonly #cut = new AbortController();
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(
+    problem: SelectedProblem,
+    replicate: number,
+    start: Pick<VoteGroup, "open" | "finished" | "spentBefore">,
+  ) {
+    this.problem = problem;
+    this.replicate = replicate;
+    this.open = start.open;
+    this.finished = start.finished;
+    this.spentBefore = start.spentBefore;
+  }
+
+  /** Aborts what is in flight, with a CutReason. */
+  get cut(): AbortSignal {
+    return this.#cut.signal;
+  }
+
+  cutOff(reason: CutReason): void {
+    this.#cut.abort(reason);
+  }
+
+  get hasBegun(): boolean {
+    return this.#cancelTimer !== undefined;
+  }
+
+  /** From the first call on, its candidates have so many seconds. */
+  begin(clock: Clock, seconds: () => number): void {
+    if (this.hasBegun) return;
+    const allowed = seconds();
+    this.#cancelTimer = () => {};
+    if (allowed === Number.POSITIVE_INFINITY) return;
+    const left = Math.max(0, 1000 * allowed - this.spentBefore);
+    this.#cancelTimer = clock.after(left, () => this.cutOff("budget"));
+  }
+
+  /** Its time no longer runs. */
+  stopClock(): void {
+    this.#cancelTimer?.();
+  }
+}
+
+/** Why a signal of a group has aborted. */
+export function cutReason(cut: AbortSignal): CutReason {
+  return cut.reason === "decided" ? "decided" : "budget";
+}
