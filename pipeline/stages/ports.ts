@@ -113,7 +113,8 @@ export interface SandboxDescription {
 
 /** Runs model-written Python. What the program does is data; it throws a UserError (exit code 3) where no program can run. */
 export interface PythonSandbox {
-  describe(): Promise<SandboxDescription>;
+  /** Starts it. The notes are what a user should know, such as a library that is missing. */
+  describe(): Promise<SandboxDescription & { notes: readonly string[] }>;
   execute(request: PythonRequest): Promise<PythonExecution>;
   /** No more blocks of this session will come. */
   endSession(key: string): void;
