@@ -2,6 +2,7 @@ import { z } from "zod";
 import { answerConfigSchema } from "./answer-policy.ts";
 import { fieldChoiceSchema } from "./dataset-card.ts";
 import { integerText } from "./identifier.ts";
+import { pythonModules } from "./python-modules.ts";
 
 const positive = z.number().int().positive();
 
@@ -104,6 +105,9 @@ export const runConfigSchema = z.strictObject({
         .enum(["stateless", "session"])
         .optional()
         .describe("what a block sees of earlier ones [as the profile says]"),
+      preload: pythonModules
+        .optional()
+        .describe("modules that are imported once, for all blocks [as the profile says]"),
     })
     .prefault({}),
   answer: answerConfigSchema.optional().describe("[as the profile says]"),

@@ -57,6 +57,7 @@ function checkTogether(path: string, { engine, problems }: RunConfig): void {
 }
 
 function withProfile(config: RunConfig, profile: Profile): RunConfig {
+  const preload = config.python.preload ?? profile.preload;
   return {
     ...config,
     answer: config.answer ?? profile.policy,
@@ -64,6 +65,7 @@ function withProfile(config: RunConfig, profile: Profile): RunConfig {
       ...config.python,
       outputCharacters: config.python.outputCharacters ?? profile.outputCharacters,
       state: config.python.state ?? profile.state,
+      ...(preload === undefined ? {} : { preload }),
     },
   };
 }
@@ -140,6 +142,7 @@ const free = new Set([
   "engine.maxAttempts",
   "engine.patienceSeconds",
   "schedule.concurrency",
+  "python.preload",
 ]);
 
 /** The keys, dotted, in which two configs differ such that their results could. */

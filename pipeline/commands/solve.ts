@@ -1,6 +1,5 @@
 import { text } from "node:stream/consumers";
 import type { CommandModule } from "yargs";
-import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { Turn } from "../artifacts/turn.ts";
@@ -12,6 +11,7 @@ import { vote } from "../core/vote.ts";
 import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
 import type { GenerateEvent } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
+import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { Interruption, interrupted } from "./interruption.ts";
 import { printJson, printLine, printNote, table } from "./output.ts";
 import { loadRunConfig } from "./run-config-file.ts";
@@ -46,7 +46,8 @@ export const command: CommandModule<unknown, SolveArguments> = {
     const { config, profile } = await loadRunConfig(path, set);
     const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
     const engine = await openConfiguredEngine(config.engine, profile);
-    const sandbox = await openPythonSandbox({ allowUnsafe: unsafePython });
+    const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython });
+    for (const note of notes) printNote(`note: ${note}`);
     using interruption = new Interruption();
     const turns: Turn[] = [];
     try {

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
-import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
@@ -13,6 +12,7 @@ import { runScore } from "../stages/score.ts";
 import { runVote } from "../stages/vote.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
 import { printNote } from "./output.ts";
+import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import type { RunSession } from "./run-session.ts";
 
 /** One stage each, on the session's directory, with its figures recorded in the manifest. */
@@ -60,10 +60,12 @@ export async function generateStage(session: RunSession, options: GenerateStageO
     printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
     sandbox = noSandbox;
     if (config.strategy !== "cot") {
-      sandbox = await openPythonSandbox({ allowUnsafe: options.allowUnsafe });
-      const description = await sandbox.describe();
+      const opened = await openConfiguredSandbox(config, profile, { allowUnsafe: options.allowUnsafe });
+      const { description, notes } = opened;
+      sandbox = opened.sandbox;
       await session.update({ sandbox: description });
       printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
+      for (const note of notes) printNote(`note: ${note}`);
     }
     const builder = new CheckpointBuilder(problems, rules);
     const journal = await openTurnJournal(

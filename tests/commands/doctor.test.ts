@@ -60,6 +60,7 @@ describe("sctir doctor", () => {
       "config",
       "problems: sample",
       "engine",
+      "programs",
     ]) {
       expect(find(name), name).toMatchObject({ state: "ok" });
     }
