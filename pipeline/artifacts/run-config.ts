@@ -122,16 +122,22 @@ export const runConfigSchema = z.strictObject({
     .strictObject({
       problemSeconds: z.number().positive().nullable().default(null),
       totalSeconds: z.number().positive().nullable().default(null),
-      policy: z.enum(["fixed"]).default("fixed"),
+      policy: z
+        .enum(["fixed", "bank"])
+        .default("fixed")
+        .describe("bank: time that a problem does not need goes to later ones"),
     })
     .prefault({}),
   schedule: z
     .strictObject({
       mode: z.enum(["throughput", "exam"]).default("throughput"),
-      concurrency: positive.default(64).describe("candidates in flight, over all problems"),
+      concurrency: positive.default(64).describe("turns in flight at a time, over all problems"),
       order: z.union([z.literal("given"), z.strictObject({ random: z.number().int() })]).default("given"),
     })
     .prefault({}),
-  earlyStop: z.enum(["off"]).default("off"),
+  earlyStop: z
+    .union([z.enum(["off", "certain"]), z.strictObject({ confidence: z.number().gt(0.5).lt(1) })])
+    .default("off")
+    .describe("cancel a problem's candidates once its vote's winner is certain, or is so with this probability"),
 });
 export type RunConfig = z.output<typeof runConfigSchema>;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { runFilter } from "../stages/filter.ts";
@@ -11,8 +12,8 @@ import type { Clock, Engine, Observe, ProblemReader, PythonSandbox } from "../st
 import { runScore } from "../stages/score.ts";
 import { runVote } from "../stages/vote.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
-import { printNote } from "./output.ts";
 import { openConfiguredSandbox } from "./configured-sandbox.ts";
+import { printNote } from "./output.ts";
 import type { RunSession } from "./run-session.ts";
 
 /** One stage each, on the session's directory, with its figures recorded in the manifest. */
@@ -64,8 +65,8 @@ export async function generateStage(session: RunSession, options: GenerateStageO
       const { description, notes } = opened;
       sandbox = opened.sandbox;
       await session.update({ sandbox: description });
-      printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
       for (const note of notes) printNote(`note: ${note}`);
+      printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
     }
     const builder = new CheckpointBuilder(problems, rules);
     const journal = await openTurnJournal(
@@ -119,9 +120,17 @@ export async function scoreStage(session: RunSession): Promise<Summary> {
   const startedAt = performance.now();
   const { config, profile, runId } = session.manifest;
   const policy = config.answer ?? profile.policy;
-  const summary = await runScore(session.store, { policy, vote: config.vote, runId });
+  const summary = await runScore(session.store, {
+    ...{ policy, vote: config.vote, runId },
+    setting: { slots: slotsOf(config), depth: config.sampling.depth, afterAnswer: profile.afterAnswer },
+  });
   await session.recordStage("score", { problems: summary.all.problems, seconds: secondsSince(startedAt) });
   return summary;
+}
+
+/** Turns that can be in flight at a time. */
+function slotsOf({ schedule: { mode, concurrency }, sampling: { width } }: RunConfig): number {
+  return mode === "exam" ? Math.min(concurrency, width) : concurrency;
 }
 
 export async function hasCandidates(session: RunSession): Promise<boolean> {

@@ -4,9 +4,10 @@ import { byKey, candidateKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
-import { expectedAnswer } from "../core/answer-policy.ts";
+import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
 import { allowedSeconds } from "../core/budget.ts";
 import { coveredMilliseconds, type Stretch } from "../core/covered-time.ts";
+import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
@@ -14,7 +15,7 @@ import { vote } from "../core/vote.ts";
 import { Admission } from "./admission.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Observe, RunStore } from "./ports.ts";
-import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+import { type CandidatePorts, type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 import { VoteGroup } from "./vote-group.ts";
 import { watchedEngine } from "./watched-engine.ts";
 
@@ -204,7 +205,10 @@ class GenerateRun {
     const left = this.#totalSecondsLeft();
     const cancelTotal = left === Number.POSITIVE_INFINITY ? () => {} : clock.after(1000 * left, () => this.#endAll());
     try {
-      for (const group of this.#groups) this.#concludeIfComplete(group);
+      for (const group of this.#groups) {
+        this.#stopIfDecided(group);
+        this.#concludeIfComplete(group);
+      }
       await this.#admission.open();
       for (const round of mode === "exam" ? this.#groups.map((group) => [group]) : [this.#groups]) {
         await this.#workOn(round);
@@ -216,7 +220,6 @@ class GenerateRun {
     }
   }
 
-  /** More candidates are under way than the engine has slots: as many again may wait for their Python. */
   async #workOn(groups: readonly VoteGroup[]): Promise<void> {
     const all = units(groups);
     const worker = async () => {
@@ -230,21 +233,43 @@ class GenerateRun {
         }
       }
     };
-    await Promise.all(Array.from({ length: 2 * this.#context.config.schedule.concurrency }, worker));
+    await Promise.all(Array.from({ length: this.#context.config.schedule.concurrency }, worker));
     if (this.#fault !== undefined) throw this.#fault;
   }
 
   async #candidate(group: VoteGroup, progress: CandidateProgress): Promise<void> {
     if (this.#context.stopping.aborted) return;
-    this.#ports.observe({ kind: "candidate-started", key: progress.key });
-    const admit = async (kind: "underWay" | "fresh", promptTokens: number) => {
-      const slot = await this.#admission.enter(kind, promptTokens, group.cut);
-      if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds());
-      return slot;
+    if (!group.cut.aborted) this.#ports.observe({ kind: "candidate-started", key: progress.key });
+    const ports: CandidatePorts = {
+      ...this.#ports,
+      admit: async (kind, promptTokens) => {
+        const slot = await this.#admission.enter(kind, promptTokens, group.cut);
+        if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds());
+        return slot;
+      },
+      progressed: (now) => {
+        group.progressed(now);
+        this.#stopIfDecided(group);
+      },
     };
-    const result = await reason(group.problem, progress, { ...this.#ports, admit }, this.#context, group.cut);
+    const result = await reason(group.problem, progress, ports, this.#context, group.cut);
     if (result.kind === "interrupted" || this.#fault !== undefined) return;
-    this.#finish(group, result.candidate);
+    group.finish(result.candidate);
+    this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
+    this.#stopIfDecided(group);
+    this.#concludeIfComplete(group);
+  }
+
+  #stopIfDecided(group: VoteGroup): void {
+    const { config, rules } = this.#context;
+    if (config.earlyStop === "off" || group.cut.aborted) return;
+    const open = group.open.map(({ key, trace }) => {
+      const answer = trace.rawAnswer === undefined ? null : ballotOf(trace.rawAnswer, config.answer);
+      return { candidate: key.candidate, turns: trace.turns, ...(answer === null ? {} : { answer }) };
+    });
+    const confidence = config.earlyStop === "certain" ? 1 : config.earlyStop.confidence;
+    const options = { ...config.vote, depth: rules.depth, afterAnswer: rules.profile.afterAnswer };
+    if (confidentWinner({ ended: group.finished, open }, options, confidence)) group.cutOff("decided");
   }
 
   #totalSecondsLeft(): number {
@@ -263,12 +288,6 @@ class GenerateRun {
 
   #endAll(): void {
     for (const group of this.#groups) group.cutOff("budget");
-  }
-
-  #finish(group: VoteGroup, candidate: Candidate): void {
-    group.finished.push(candidate);
-    this.#ports.observe({ kind: "candidate-finished", candidate });
-    this.#concludeIfComplete(group);
   }
 
   #concludeIfComplete(group: VoteGroup): void {

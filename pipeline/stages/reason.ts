@@ -4,6 +4,7 @@ import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { outputOf, type ProgramResult } from "../core/execution-output.ts";
+import { missingModule } from "../core/missing-module.ts";
 import { programOf } from "../core/program.ts";
 import { pythonSeedOf, seedOf } from "../core/seed.ts";
 import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
@@ -20,8 +21,13 @@ export interface ReasoningPorts {
   observe: Observe;
 }
 
-/** Waits for leave to ask the engine; undefined when the candidate is cut off meanwhile. */
-export type Admit = (kind: "underWay" | "fresh", promptTokens: number) => Promise<Slot | undefined>;
+/** What a candidate's vote group and its schedule want of it. */
+export interface CandidatePorts extends ReasoningPorts {
+  /** Waits for leave to ask the engine; undefined when the candidate is cut off meanwhile. */
+  admit(kind: "underWay" | "fresh", promptTokens: number): Promise<Slot | undefined>;
+  /** A turn has finished, and the candidate goes on. */
+  progressed(progress: CandidateProgress): void;
+}
 
 export interface ReasoningContext {
   config: RunConfig & { answer: NonNullable<RunConfig["answer"]> };
@@ -44,7 +50,7 @@ export type ReasoningResult = { kind: "finished"; candidate: Candidate } | { kin
 export async function reason(
   problem: SelectedProblem,
   start: CandidateProgress,
-  ports: ReasoningPorts & { admit: Admit },
+  ports: CandidatePorts,
   context: ReasoningContext,
   cut: AbortSignal,
 ): Promise<ReasoningResult> {
@@ -58,7 +64,7 @@ export async function reason(
 async function reasonOn(
   problem: SelectedProblem,
   start: CandidateProgress,
-  ports: ReasoningPorts & { admit: Admit },
+  ports: CandidatePorts,
   { config, rules, beganAt, stopping }: ReasoningContext,
   cut: AbortSignal,
 ): Promise<ReasoningResult> {
@@ -109,15 +115,22 @@ async function reasonOn(
     }
     const finish = finishOf(rules.profile, progress.trace, generation);
     const decision = decide(rules, progress.trace, { text: generation.text, finish });
+    const generatedAt = ports.clock.now();
     const execution = await execute(progress.key, decision, ports.sandbox, config, rules, cut);
     if (execution === "aborted") {
       lostMilliseconds = Math.round(generation.milliseconds);
       continue;
     }
-    const row = turnRow(progress.key, turn, { seed, startedAt, finish, generation, decision, execution });
+    const queued = execution ? Math.round(ports.clock.now() - generatedAt - execution.milliseconds) : 0;
+    const meta = {
+      ...(queued > 0 ? { queuedMilliseconds: queued } : {}),
+      ...(progress.trace.rawAnswer === undefined ? {} : { afterAnswer: true }),
+    };
+    const row = turnRow(progress.key, turn, { seed, startedAt, finish, generation, decision, execution, meta });
     await ports.journal.append(row);
     progress = withTurn(rules, progress, row);
     ports.observe({ kind: "turn", row });
+    if (!progress.trace.ended) ports.progressed(progress);
   }
   return { kind: "finished", candidate: toCandidate(progress, config.answer) };
 }
@@ -156,12 +169,14 @@ async function execute(
   const written = (ran: ProgramResult) => outputOf(ran, profile, { outputCharacters, timeoutSeconds }).toWellFormed();
   const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB, reruns } = result;
   const figures = { outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB };
+  const missing = missingModule(result);
   const isSame = reruns?.every((rerun, index) => written(rerun) === decision.earlier[index]?.output);
   return {
     outcome,
     output: written(result),
     ...figures,
     ...(isSame === undefined ? {} : { rebuilt: isSame ? "same" : "diverged" }),
+    ...(missing === undefined ? {} : { missingModule: missing }),
   };
 }
 
@@ -172,10 +187,11 @@ interface TurnParts {
   generation: Generation;
   decision: Decision;
   execution: Turn["execution"];
+  meta: NonNullable<Turn["meta"]>;
 }
 
 function turnRow(key: CandidateKey, turn: number, parts: TurnParts): Turn {
-  const { seed, startedAt, finish, generation, decision, execution } = parts;
+  const { seed, startedAt, finish, generation, decision, execution, meta } = parts;
   const { requestId, text, stopString, tokens, firstTokenMilliseconds, milliseconds, endpoint } = generation;
   return {
     ...key,
@@ -192,5 +208,6 @@ function turnRow(key: CandidateKey, turn: number, parts: TurnParts): Turn {
     ...(firstTokenMilliseconds === undefined ? {} : { firstTokenMilliseconds: Math.round(firstTokenMilliseconds) }),
     milliseconds: Math.round(milliseconds),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(Object.keys(meta).length === 0 ? {} : { meta }),
   };
 }

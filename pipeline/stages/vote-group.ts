@@ -6,28 +6,43 @@ import type { Clock } from "./ports.ts";
 /** Why candidates are ended that could have gone on. */
 export type CutReason = "budget" | "decided";
 
+interface VoteGroupStart {
+  open: readonly CandidateProgress[];
+  finished: readonly Candidate[];
+  /** Milliseconds that it has had in earlier processes of the run. */
+  spentBefore: number;
+}
+
 /** All candidates of one problem in one replicate: what is voted on together, and what a budget or an early stop ends. */
 export class VoteGroup {
   readonly problem: SelectedProblem;
   readonly replicate: number;
-  /** The candidates that have not ended, as far as they have come. */
-  readonly open: readonly CandidateProgress[];
   readonly finished: Candidate[];
-  /** Milliseconds that it has had in earlier processes of the run. */
-  readonly spentBefore: number;
+  readonly #open: Map<number, CandidateProgress>;
+  readonly #spentBefore: number;
   readonly #cut = new AbortController();
   #cancelTimer: (() => void) | undefined;
 
-  constructor(
-    problem: SelectedProblem,
-    replicate: number,
-    start: Pick<VoteGroup, "open" | "finished" | "spentBefore">,
-  ) {
+  constructor(problem: SelectedProblem, replicate: number, { open, finished, spentBefore }: VoteGroupStart) {
     this.problem = problem;
     this.replicate = replicate;
-    this.open = start.open;
-    this.finished = start.finished;
-    this.spentBefore = start.spentBefore;
+    this.finished = [...finished];
+    this.#open = new Map(open.map((progress) => [progress.key.candidate, progress]));
+    this.#spentBefore = spentBefore;
+  }
+
+  /** The candidates that have not ended, as far as they have come. */
+  get open(): CandidateProgress[] {
+    return [...this.#open.values()];
+  }
+
+  progressed(progress: CandidateProgress): void {
+    this.#open.set(progress.key.candidate, progress);
+  }
+
+  finish(candidate: Candidate): void {
+    this.#open.delete(candidate.candidate);
+    this.finished.push(candidate);
   }
 
   /** Aborts what is in flight, with a CutReason. */
@@ -49,7 +64,7 @@ export class VoteGroup {
     const allowed = seconds();
     this.#cancelTimer = () => {};
     if (allowed === Number.POSITIVE_INFINITY) return;
-    const left = Math.max(0, 1000 * allowed - this.spentBefore);
+    const left = Math.max(0, 1000 * allowed - this.#spentBefore);
     this.#cancelTimer = clock.after(left, () => this.cutOff("budget"));
   }
 
