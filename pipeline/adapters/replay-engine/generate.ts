@@ -1,3 +1,4 @@
+import { recordedSegments, type Segment } from "./block-hashes.ts";
 import { type Completion, complete } from "./completion.ts";
 import { badRequest, notFound, overContext } from "./protocol-error.ts";
 import type { Continuation, Replay } from "./replay.ts";
@@ -14,6 +15,9 @@ export interface Model {
 /** A choice of a response, before it is written in either protocol's words. */
 export interface Choice extends Completion {
   index: number;
+  promptTokens: number;
+  /** Its prompt and all that was generated, as the prefix cache sees it. */
+  segments: readonly Segment[];
 }
 
 export interface Generated {
@@ -124,7 +128,15 @@ function generate(
         stop,
         includeStop: body.include_stop_str_in_output ?? false,
       });
-      choices.push({ ...completion, index: choices.length, text: prompt.echo + completion.text });
+      const segments =
+        continuation.kind === "turn"
+          ? [
+              ...recordedSegments(prompt.text, continuation.earlier, promptTokens),
+              { text: completion.text, tokens: completion.completionTokens },
+            ]
+          : [{ text: prompt.text + completion.text }];
+      const text = prompt.echo + completion.text;
+      choices.push({ ...completion, index: choices.length, text, promptTokens, segments });
     }
   }
   const completionTokens = choices.reduce((sum, choice) => sum + choice.completionTokens, 0);

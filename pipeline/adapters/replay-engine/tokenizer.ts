@@ -35,6 +35,16 @@ export function firstTokens(
   return { text: text.slice(0, length), tokens };
 }
 
+/** Calls back with the offset behind each token of a text, in order. */
+export function visitTokenEnds(text: string, visit: (end: number) => void): void {
+  counted.lastIndex = 0;
+  while (counted.test(text)) {
+    const end = counted.lastIndex;
+    visit(end);
+    counted.lastIndex = end; // whatever the visitor counted meanwhile
+  }
+}
+
 /** Numbers for tokens, given in the order in which a server first sees them: good for one server's life only. */
 export class Vocabulary {
   readonly #ids = new Map<string, number>();

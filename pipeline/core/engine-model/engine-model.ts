@@ -136,7 +136,9 @@ export class EngineModel {
     return this.#nextAt;
   }
 
-  state(): EngineState {
+  /** How it stands at a moment [that of the last call]. */
+  state(now = Number.NEGATIVE_INFINITY): EngineState {
+    this.#advance(now, false);
     return {
       running: this.#running.length,
       waiting: this.#waiting.length,
