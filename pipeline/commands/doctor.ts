@@ -86,7 +86,9 @@ export async function* configChecks(path: string, overrides: readonly string[] =
   const shape = `${sampling.width} candidates × ${sampling.depth} turns`;
   yield ok("config", `${path}: ${strategy}, profile ${profile.name}, ${shape}`);
   for (const source of config.problems) yield checkProblems(source, { read: loadProblems });
-  yield* await checkEngine(() => openConfiguredEngine(config.engine, profile), config);
+  // One attempt: what a server says as it fails matters, not that it is gone at the next one.
+  const engine = config.engine.kind === "vllm" ? { ...config.engine, maxAttempts: 1 } : config.engine;
+  yield* await checkEngine(() => openConfiguredEngine(engine, profile), config);
   if (strategy !== "cot") yield checkPrograms(loaded);
 }
 
