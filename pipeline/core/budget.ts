@@ -10,9 +10,6 @@ export interface Remaining {
   lanes: number;
 }
 
-/** The share of the bank that the next problem may take. Measured in benchmarks/budgets.ts. */
-const bankShare = 0.5;
-
 /**
  * Seconds that a problem which begins now may take.
  *
@@ -20,7 +17,7 @@ const bankShare = 0.5;
  *
  * `bank`: every problem that is yet to come keeps its base, `problemSeconds` or an even share of what is left, whichever
  * is less. What is left beyond that is the bank: the time that earlier problems did not need. The next problem may take
- * its base and half the bank; so a hard one has more, and none takes what the rest need.
+ * its base and half the bank, the last one all of it; so a hard one has more, and none takes what the rest need.
  */
 export function allowedSeconds(
   { problemSeconds, policy }: RunConfig["budget"],
@@ -31,5 +28,5 @@ export function allowedSeconds(
   const perLane = Math.max(1, problems / lanes); // problems that come one after the other
   const base = Math.min(problemSeconds ?? Number.POSITIVE_INFINITY, left / perLane);
   const bank = left - base * perLane;
-  return Math.min(left, base + bankShare * bank);
+  return Math.min(left, base + bank * Math.max(0.5, 1 / perLane));
 }

@@ -148,7 +148,7 @@ function voteGroup(
   return new VoteGroup(problem, replicate, {
     open: all.filter(({ trace }) => !trace.ended),
     finished: all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, config.answer)),
-    spentBefore: coveredMilliseconds(stretches.get(groupKey({ problemId, replicate })) ?? []),
+    secondsBefore: coveredMilliseconds(stretches.get(groupKey({ problemId, replicate })) ?? []) / 1000,
   });
 }
 
@@ -244,7 +244,7 @@ class GenerateRun {
       ...this.#ports,
       admit: async (kind, promptTokens) => {
         const slot = await this.#admission.enter(kind, promptTokens, group.cut);
-        if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds());
+        if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
         return slot;
       },
       progressed: (now) => {
@@ -278,9 +278,11 @@ class GenerateRun {
     return Math.max(0, total - secondsSpent - (this.#ports.clock.now() - this.#beganAt) / 1000);
   }
 
-  /** Of a group that begins now. */
-  #allowedSeconds(): number {
-    const { budget, schedule, sampling } = this.#context.config;
+  /** Of a group that begins now, or goes on. */
+  #allowedSeconds({ secondsBefore }: VoteGroup): number {
+    const { schedule, sampling } = this.#context.config;
+    const { problemSeconds, ...rest } = this.#context.config.budget;
+    const budget = { ...rest, problemSeconds: problemSeconds && Math.max(0, problemSeconds - secondsBefore) };
     const problems = this.#groups.filter((group) => !group.hasBegun && group.open.length > 0).length;
     const lanes = schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width));
     return allowedSeconds(budget, { seconds: this.#totalSecondsLeft(), problems: Math.max(1, problems), lanes });

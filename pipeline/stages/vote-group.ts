@@ -9,8 +9,7 @@ export type CutReason = "budget" | "decided";
 interface VoteGroupStart {
   open: readonly CandidateProgress[];
   finished: readonly Candidate[];
-  /** Milliseconds that it has had in earlier processes of the run. */
-  spentBefore: number;
+  secondsBefore: number;
 }
 
 /** All candidates of one problem in one replicate: what is voted on together, and what a budget or an early stop ends. */
@@ -18,17 +17,18 @@ export class VoteGroup {
   readonly problem: SelectedProblem;
   readonly replicate: number;
   readonly finished: Candidate[];
+  /** That it has had in earlier processes of the run. */
+  readonly secondsBefore: number;
   readonly #open: Map<number, CandidateProgress>;
-  readonly #spentBefore: number;
   readonly #cut = new AbortController();
   #cancelTimer: (() => void) | undefined;
 
-  constructor(problem: SelectedProblem, replicate: number, { open, finished, spentBefore }: VoteGroupStart) {
+  constructor(problem: SelectedProblem, replicate: number, { open, finished, secondsBefore }: VoteGroupStart) {
     this.problem = problem;
     this.replicate = replicate;
     this.finished = [...finished];
     this.#open = new Map(open.map((progress) => [progress.key.candidate, progress]));
-    this.#spentBefore = spentBefore;
+    this.secondsBefore = secondsBefore;
   }
 
   /** The candidates that have not ended, as far as they have come. */
@@ -64,8 +64,7 @@ export class VoteGroup {
     const allowed = seconds();
     this.#cancelTimer = () => {};
     if (allowed === Number.POSITIVE_INFINITY) return;
-    const left = Math.max(0, 1000 * allowed - this.#spentBefore);
-    this.#cancelTimer = clock.after(left, () => this.cutOff("budget"));
+    this.#cancelTimer = clock.after(1000 * allowed, () => this.cutOff("budget"));
   }
 
   /** Its time no longer runs. */
