@@ -73,6 +73,20 @@ const replayEngineSchema = z.strictObject({
   recordings: z.array(recordingSourceSchema).min(1),
   model: z.string().default("replay"),
   maxModelLen: positive.default(32768),
+  timing: z
+    .strictObject({
+      card: z.string().describe("an engine card: a file in engines/, or a path"),
+      clock: z
+        .union([z.literal("virtual"), z.strictObject({ speedUp: z.number().positive() })])
+        .default("virtual")
+        .describe("virtual: no real time passes while nothing is computed; speedUp: real time, so many times as fast"),
+      python: z
+        .enum(["measured", "recorded"])
+        .default("measured")
+        .describe("recorded: no program is run; outputs and times are those of the recordings, which are journals"),
+    })
+    .optional()
+    .describe("answers take as long as this engine would take [none at all]"),
 });
 
 const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema]);

@@ -88,7 +88,7 @@ export async function* configChecks(path: string, overrides: readonly string[] =
   for (const source of config.problems) yield checkProblems(source, { read: loadProblems });
   // One attempt: what a server says as it fails matters, not that it is gone at the next one.
   const engine = config.engine.kind === "vllm" ? { ...config.engine, maxAttempts: 1 } : config.engine;
-  yield* await checkEngine(() => openConfiguredEngine(engine, profile), config);
+  yield* await checkEngine(async () => (await openConfiguredEngine(engine, profile)).engine, config);
   if (strategy !== "cot") yield checkPrograms(loaded);
 }
 

@@ -9,7 +9,7 @@ import { UserError } from "../core/user-error.ts";
 import { visibleText } from "../core/visible-text.ts";
 import { vote } from "../core/vote.ts";
 import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
-import type { GenerateEvent } from "../stages/ports.ts";
+import type { GenerateEvent, Journal } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
 import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { Interruption, interrupted } from "./interruption.ts";
@@ -45,11 +45,13 @@ export const command: CommandModule<unknown, SolveArguments> = {
       throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
     const { config, profile } = await loadRunConfig(path, set);
     const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
-    const engine = await openConfiguredEngine(config.engine, profile);
+    const { engine, time } = await openConfiguredEngine(config.engine, profile);
     const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython });
     for (const note of notes) printNote(`note: ${note}`);
     using interruption = new Interruption();
     const turns: Turn[] = [];
+    const clock = time?.clock ?? wallClock;
+    const journal: Journal = { append: async (row) => void turns.push(row), close: async () => {} };
     try {
       const description = await engine.connect();
       printNote(
@@ -60,9 +62,8 @@ export const command: CommandModule<unknown, SolveArguments> = {
         emptyCheckpoint(),
         {
           engine,
-          sandbox,
-          journal: { append: async (row) => void turns.push(row), close: async () => {} },
-          clock: wallClock,
+          ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }),
+          clock,
           observe: json ? () => {} : showTrace,
         },
         {
@@ -72,7 +73,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
             sampling: { ...config.sampling, replicates: 1 },
           },
           rules: reasoningRules(profile, config),
-          beganAt: wallClock.now(),
+          beganAt: clock.now(),
           stopping: interruption.signal,
           secondsSpent: 0,
         },

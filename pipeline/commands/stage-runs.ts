@@ -52,7 +52,7 @@ export async function generateStage(session: RunSession, options: GenerateStageO
   const answer = config.answer ?? profile.policy;
   const rules = reasoningRules(profile, config);
   const problems = await readSelected(store);
-  const engine = await openConfiguredEngine(config.engine, profile);
+  const { engine, time } = await openConfiguredEngine(config.engine, profile);
   let sandbox: PythonSandbox | undefined;
   try {
     const server = await engine.connect();
@@ -60,7 +60,7 @@ export async function generateStage(session: RunSession, options: GenerateStageO
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
     printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
     sandbox = noSandbox;
-    if (config.strategy !== "cot") {
+    if (config.strategy !== "cot" && time?.runsPrograms !== false) {
       const opened = await openConfiguredSandbox(config, profile, { allowUnsafe: options.allowUnsafe });
       const { description, notes } = opened;
       sandbox = opened.sandbox;
@@ -78,24 +78,25 @@ export async function generateStage(session: RunSession, options: GenerateStageO
     if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
     // A process that was killed recorded no time; its turns tell.
     const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
-    const startedAt = performance.now();
+    const clock = time?.clock ?? wallClock;
+    const startedAt = clock.now();
     const record = (complete: boolean, turns: number, candidates: number) =>
       session.recordStage("generate", {
         candidates,
         turns: builder.turns + turns,
         complete: complete ? 1 : 0,
-        seconds: round(spentBefore + (performance.now() - startedAt) / 1000),
+        seconds: round(spentBefore + (clock.now() - startedAt) / 1000),
       });
     try {
       const result = await runGenerate(
         store,
         problems,
         builder.checkpoint,
-        { engine, sandbox, journal, clock: wallClock, observe: options.observe },
+        { engine, ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }), clock, observe: options.observe },
         {
           config: { ...config, answer },
           rules,
-          beganAt: session.beganAt,
+          beganAt: time ? startedAt - 1000 * spentBefore : session.beganAt,
           stopping: options.stopping,
           secondsSpent: spentBefore,
         },

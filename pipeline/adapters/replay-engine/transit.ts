@@ -1,3 +1,4 @@
+import type { Engine } from "../../stages/ports.ts";
 import type { VirtualClock } from "../virtual-clock/virtual-clock.ts";
 import { wait } from "../virtual-clock/wait.ts";
 
@@ -47,19 +48,24 @@ export class Transit {
     this.#clock = clock;
   }
 
-  /** The client's side: from sending a request until its answer is there. */
-  async carry<Answer>(
-    { requestId, signal }: { requestId: string; signal?: AbortSignal },
-    send: () => Promise<Answer>,
-  ): Promise<Answer> {
-    const passage = new Passage(this.#clock, signal);
-    this.#passages.set(requestId, passage);
-    try {
-      return await send();
-    } finally {
-      this.#passages.delete(requestId);
-      passage.end();
-    }
+  /** The client's side: an engine whose requests go this way. */
+  client(engine: Engine): Engine {
+    const { load } = engine;
+    return {
+      ...engine,
+      connect: () => this.#clock.during(engine.connect()),
+      generate: async (request) => {
+        const passage = new Passage(this.#clock, request.signal);
+        this.#passages.set(request.requestId, passage);
+        try {
+          return await engine.generate(request);
+        } finally {
+          this.#passages.delete(request.requestId);
+          passage.end();
+        }
+      },
+      ...(load ? { load: () => this.#clock.during(load()) } : {}),
+    };
   }
 
   /** The server's side: what it does at a request takes virtual time, and ends at once when its client gives it up. */
