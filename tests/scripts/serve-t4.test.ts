@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
+import { page, tableRows } from "../docs/pages.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const script = fileURLToPath(new URL("../../scripts/serve-t4.sh", import.meta.url));
@@ -114,6 +115,14 @@ describe("serve-t4.sh", () => {
     expect(stderr).toMatch(/→/u);
     expect(exitCode).toBe(code);
     expect(served).toBeUndefined();
+  });
+
+  it("passes the flags that docs/t4.md gives reasons for", async () => {
+    const { served = [] } = await serve(["m"]);
+    const explained = tableRows(page("t4.md")).flatMap(
+      ([first = ""]) => /^`(--[^`]+)`$/u.exec(first)?.[1]?.split(" ") ?? [],
+    );
+    expect(served.slice(2)).toEqual(explained);
   });
 
   it("explains itself", async () => {
