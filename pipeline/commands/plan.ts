@@ -63,7 +63,7 @@ export const command: CommandModule<unknown, PlanArguments> = {
       ) as never,
   handler: async (options) => {
     const { config } = await loadRunConfig(options.config, options.set);
-    const { card, model } = await engineOf(options);
+    const { card, model } = await engineOf(options, config);
     const sets = await Promise.all(config.problems.map((source) => countProblems(source, config)));
     const run = plannedRun(config, card, sets);
     const { length, lengthFrom } = await candidateLength(options, config);
@@ -79,20 +79,20 @@ export const command: CommandModule<unknown, PlanArguments> = {
   },
 };
 
-async function engineOf({
-  card,
-  modelConfig,
-  ...gpu
-}: PlanArguments): Promise<{ card: EngineCard; model: ModelRemarks }> {
-  if ((card === undefined) === (modelConfig === undefined)) {
-    throw new UserError("plan: exactly one of --card and --model-config is needed.", {
-      hint: `Cards: ${(await engineCardNames()).join(", ")}; or the config.json of a model, with --gpu and --gpus.`,
-    });
-  }
-  if (card !== undefined) {
+/** The engine that the options describe; without them, the one that the config emulates. */
+async function engineOf(
+  { modelConfig, ...options }: PlanArguments,
+  { engine }: RunConfig,
+): Promise<{ card: EngineCard; model: ModelRemarks }> {
+  const emulated = engine.kind === "replay" && modelConfig === undefined ? engine.timing?.card : undefined;
+  const card = options.card ?? emulated;
+  if (card !== undefined && modelConfig === undefined) {
     return { card: await loadEngineCard(card), model: { dtype: undefined, contextLength: undefined } };
   }
-  return cardOfModel(modelConfig ?? "", gpu);
+  if (card === undefined && modelConfig !== undefined) return cardOfModel(modelConfig, options);
+  throw new UserError("plan: exactly one of --card and --model-config is needed.", {
+    hint: `Cards: ${(await engineCardNames()).join(", ")}; or the config.json of a model, with --gpu and --gpus.`,
+  });
 }
 
 async function cardOfModel(
@@ -125,10 +125,7 @@ function plannedRun(config: RunConfig, card: EngineCard, sets: readonly PlannedS
     config,
     problems: isKnown ? counts.reduce((sum, count) => sum + count, 0) : undefined,
     servers: engine.kind === "vllm" ? (engine.baseUrls?.length ?? 1) : 1,
-    maxModelLen: Math.min(
-      card.maxModelLen,
-      (engine.kind === "vllm" ? engine.maxModelLen : undefined) ?? card.maxModelLen,
-    ),
+    maxModelLen: Math.min(card.maxModelLen, engine.maxModelLen ?? card.maxModelLen),
   };
 }
 

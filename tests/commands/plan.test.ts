@@ -56,6 +56,12 @@ describe("sctir plan", () => {
     expect(exitCode).toBe(1);
   });
 
+  it("plans the engine that a config emulates, without being told", async () => {
+    const engine = { kind: "replay", recordings: ["problems.jsonl"], timing: { card: "t4-qwen25-math-7b-awq4" } };
+    const { plan } = await planIn(await folderWith({ engine }));
+    expect(plan).toMatchObject({ card: { name: "t4-qwen25-math-7b-awq4" }, maxModelLen: 4096 });
+  });
+
   it("takes an earlier run's lengths", async () => {
     const folder = await folderWith();
     const rows = [turn("mine/0", 0, "", { tokens: { prompt: 77, completion: 123 } })];
@@ -79,6 +85,11 @@ describe("sctir plan", () => {
 
   it.each([
     ["neither card nor model", [], /exactly one of --card and --model-config[\s\S]*t4x2-deepseekmath-7b-gptq8/u],
+    [
+      "both",
+      ["--card", "h100-deepseekmath-7b-fp16", "--model-config", "."],
+      /exactly one of --card and --model-config/u,
+    ],
     ["a card that is not there", ["--card", "t4x2"], /There is no engine card t4x2/u],
     ["a GPU that is not there", ["--model-config", "config.json", "--gpu", "t5"], /no GPU t5[\s\S]*Did you mean t4/u],
     ["no model config", ["--model-config", "none.json"], /none\.json: no such file/u],

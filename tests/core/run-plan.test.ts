@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../pipeline/artifacts/run-config.ts";
 import { loadEngineCard } from "../../pipeline/commands/engine-card-file.ts";
+import { engineModelOf } from "../../pipeline/core/engine-model/of-card.ts";
 import { planWarnings } from "../../pipeline/core/plan-warnings.ts";
 import { type PlannedRun, planRun } from "../../pipeline/core/run-plan.ts";
 
@@ -80,6 +81,42 @@ describe("a plan", () => {
   it("has no speed where not one candidate fits", () => {
     const plan = planRun({ ...t4s, gpuCount: 1, weights: { bits: 16 } }, runOf(), length);
     expect(plan).toMatchObject({ kvTokens: 0, expected: { speed: null, decoding: 0 }, worst: { speed: null } });
+  });
+});
+
+describe("a plan beside the step-by-step model of its engine", () => {
+  /** Seconds of `width` candidates of one turn, all sent at once, after a prompt of 208 tokens that they share. */
+  function modelled(card: typeof t4s, width: number, tokens: number): number {
+    const model = engineModelOf(card);
+    for (let candidate = 0; candidate < width; candidate += 1) {
+      const blocks = Math.floor((208 + tokens) / 16);
+      const blockHashes = Array.from({ length: blocks }, (_, block) => (block < 13 ? block : candidate * 1000 + block));
+      model.add({ promptTokens: 208, completionTokens: tokens, blockHashes }, 0);
+    }
+    let now = 0;
+    for (let at = model.nextAt(); at !== undefined; at = model.nextAt()) {
+      now = at;
+      model.advance(now);
+    }
+    return now / 1000;
+  }
+
+  it.each(
+    [t4s, shared].flatMap((card) =>
+      [
+        [16, 400],
+        [48, 800],
+        [48, 1500], // more than the first card's cache holds: preemptions
+        [48, 3000],
+      ].map(([width = 0, tokens = 0]) => ({ card, name: card.name, width, tokens })),
+    ),
+  )("puts $width × $tokens tokens on $name in a range that holds the model's time", ({ card, width, tokens }) => {
+    const keys = { strategy: "cot", sampling: { width, maxTokens: 3800 }, schedule: { mode: "exam" } };
+    const one = { promptTokens: 208, turns: 1, tokensPerTurn: tokens, outputTokens: 0 };
+    const range = planRun(card, runOf(keys), one).expected.speed?.secondsPerProblem;
+    const seconds = modelled(card, width, tokens);
+    expect(seconds).toBeGreaterThan(range?.low ?? Infinity);
+    expect(seconds).toBeLessThan(range?.high ?? 0);
   });
 });
 
