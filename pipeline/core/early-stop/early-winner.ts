@@ -44,7 +44,8 @@ export function certainWinner(state: OpenVote, options: EarlyWinnerOptions): Ear
  *
  * The leader is tested against each rival, see `leadEvidence`; the unseen answers are one rival, as none has a ballot. That
  * bounds the chance for each answer that could be elected wrongly. The bound of their sum is not proven but measured
- * (docs/early-stop.md). Both suppose that candidates end in an order that has nothing to do with their answers.
+ * (docs/early-stop.md). Both suppose that candidates end in an order that has nothing to do with their answers. The leader
+ * also wins if the open candidates are cancelled, with the ballots that they have now or with none.
  */
 export function confidentWinner(
   { ended, open }: OpenVote,
@@ -60,7 +61,8 @@ export function confidentWinner(
     const behind = leader.ballots - rival.ballots + (winsTie ? 0 : 1);
     return leadEvidence({ leader: leader.ballots, rival: rival.ballots, behind, open: open.length }) >= needed;
   };
-  return atTheirBest(others, leader, open, options).every(isBeaten) ? { answer: leader.answer } : undefined;
+  if (!atTheirBest(others, leader, open, options).every(isBeaten)) return undefined;
+  return vote([...ended, ...open], options).answer === leader.answer ? { answer: leader.answer } : undefined;
 }
 
 /** An answer's ballots, and the first of them in vote order. */

@@ -60,6 +60,16 @@ describe("confidentWinner", () => {
     expect(ended).toEqual([4, 7, 24]);
   });
 
+  it("waits while the cancelled candidates would elect another with the answers that they have", () => {
+    const ended = Array.from({ length: 7 }, (_, candidate) => ({ candidate, turns: 4, answer: "7" }));
+    const open = Array.from({ length: 41 }, (_, index) => ({ candidate: 7 + index, turns: 2 }));
+    const notebook: EarlyWinnerOptions = { ...options, depth: 4, afterAnswer: "continue" };
+    const withAnswer = (share: number) =>
+      open.map((voter, index) => (index < share ? { ...voter, answer: "8" } : voter));
+    expect(confidentWinner({ ended, open: withAnswer(7) }, notebook, 0.95)).toEqual({ answer: "7" });
+    expect(confidentWinner({ ended, open: withAnswer(8) }, notebook, 0.95)).toBeUndefined();
+  });
+
   it("stops with another winner with a chance of at most 1 - confidence, whatever the full vote of 8", () => {
     for (const tally of tallies(8)) {
       for (const confidence of confidences) {
@@ -69,14 +79,18 @@ describe("confidentWinner", () => {
     }
   });
 
-  it.each([[[24, 24]], [[25, 23]], [[21, 20]], [[20, 19]], [[16, 16, 16]], [[17, 16, 15]], [[5, 5, 5, 5]]])(
-    "does so for the closest votes: %j of 48",
-    (tally) => {
-      for (const confidence of confidences) {
-        expect(chanceOfChange(tally, 48, confidence)).toBeLessThanOrEqual(1 - confidence);
-      }
-    },
-  );
+  it.each([
+    { tally: [24, 24], width: 48 },
+    { tally: [25, 23], width: 48 },
+    { tally: [21, 20], width: 48 },
+    { tally: [17, 16, 15], width: 48 },
+    { tally: [16, 16, 16], width: 48 },
+    { tally: [5, 5, 5, 5], width: 20 },
+  ])("does so for the closest votes: $tally of $width", ({ tally, width }) => {
+    for (const confidence of confidences) {
+      expect(chanceOfChange(tally, width, confidence)).toBeLessThanOrEqual(1 - confidence);
+    }
+  });
 
   it.each([
     ["any number of answers", brokenShares],
