@@ -25,8 +25,8 @@ interface PlanArguments {
   config: string;
   card?: string;
   modelConfig?: string;
-  gpu: string;
-  gpus: number;
+  gpu?: string;
+  gpus?: number;
   weightsBits?: number;
   like?: string;
   promptTokens?: number;
@@ -45,8 +45,8 @@ export const command: CommandModule<unknown, PlanArguments> = {
       .positional("config", { type: "string", demandOption: true, describe: "the run's config, YAML or JSON" })
       .option("card", { type: "string", describe: "a model on GPUs: a name in engines/, or a path" })
       .option("model-config", { type: "string", describe: "instead: a model's config.json, or the folder it is in" })
-      .option("gpu", { type: "string", default: "t4", describe: "a key of engines/gpus.yaml, with --model-config" })
-      .option("gpus", { type: "number", default: 1, describe: "how many of them, with --model-config" })
+      .option("gpu", { type: "string", describe: "a key of engines/gpus.yaml, with --model-config [t4]" })
+      .option("gpus", { type: "number", describe: "how many of them, with --model-config [1]" })
       .option("weights-bits", { type: "number", describe: "of a weight, with --model-config [as the file says]" })
       .option("like", { type: "string", describe: "an earlier run's directory: lengths as measured there" })
       .option("prompt-tokens", { type: "number", describe: "of a prompt [200, or as measured]" })
@@ -87,6 +87,11 @@ async function engineOf(
   const emulated = engine.kind === "replay" && modelConfig === undefined ? engine.timing?.card : undefined;
   const card = options.card ?? emulated;
   if (card !== undefined && modelConfig === undefined) {
+    if (options.gpu !== undefined || options.gpus !== undefined || options.weightsBits !== undefined) {
+      throw new UserError("plan: --gpu, --gpus and --weights-bits go with --model-config; a card says its own.", {
+        hint: "Copy the card from engines/, change it, and give its path to --card.",
+      });
+    }
     return { card: await loadEngineCard(card), model: { dtype: undefined, contextLength: undefined } };
   }
   if (card === undefined && modelConfig !== undefined) return cardOfModel(modelConfig, options);
@@ -97,7 +102,7 @@ async function engineOf(
 
 async function cardOfModel(
   pathOrFolder: string,
-  { gpu: gpuKey, gpus, weightsBits }: Pick<PlanArguments, "gpu" | "gpus" | "weightsBits">,
+  { gpu: gpuKey = "t4", gpus = 1, weightsBits }: Pick<PlanArguments, "gpu" | "gpus" | "weightsBits">,
 ): Promise<{ card: EngineCard; model: ModelRemarks }> {
   checkPositive({ gpus, "weights-bits": weightsBits });
   const isFolder = (await stat(pathOrFolder).catch(() => undefined))?.isDirectory() ?? false;

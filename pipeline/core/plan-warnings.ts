@@ -13,9 +13,15 @@ export interface ModelRemarks {
   contextLength: number | undefined; // that it was trained for
 }
 
-/** What speaks against a run on an engine, the worst first. */
+/** What speaks against a run on an engine: that it cannot start, then that it fails, then that it is slow. */
 export function planWarnings(card: EngineCard, run: PlannedRun, plan: RunPlan, model: ModelRemarks): PlanWarning[] {
-  return [...cannotStart(card, run, plan), ...failsOnGpu(card, model), ...isTight(card, run, plan, model)];
+  return [
+    ...cannotStart(card, run, plan),
+    ...failsOnGpu(card, model),
+    ...contextIsShort(run, plan, model.contextLength),
+    ...batchIsOff(card, run, plan),
+    ...timeIsShort(run, plan),
+  ];
 }
 
 function cannotStart(card: EngineCard, { maxModelLen }: PlannedRun, plan: RunPlan): PlanWarning[] {
@@ -64,10 +70,9 @@ function failsOnGpu({ gpu, model }: EngineCard, { dtype }: ModelRemarks): PlanWa
   return found;
 }
 
-function isTight(card: EngineCard, run: PlannedRun, plan: RunPlan, { contextLength }: ModelRemarks): PlanWarning[] {
-  const { config, maxModelLen, servers } = run;
-  const { sampling, schedule, budget } = config;
-  const { expected, worst, inFlight } = plan;
+function contextIsShort({ config, maxModelLen }: PlannedRun, plan: RunPlan, contextLength?: number): PlanWarning[] {
+  const { maxTokens } = config.sampling;
+  const { turns, promptTokens } = plan.worst.length;
   const found: PlanWarning[] = [];
   if (contextLength !== undefined && contextLength < maxModelLen) {
     found.push({
@@ -75,54 +80,68 @@ function isTight(card: EngineCard, run: PlannedRun, plan: RunPlan, { contextLeng
       advice: `Start the server with --max-model-len ${contextLength}, and set engine.maxModelLen to it.`,
     });
   }
-  const most = worst.length.promptTokens + worst.length.turns * sampling.maxTokens;
-  if (sampling.maxTokens + worst.length.promptTokens > maxModelLen) {
+  const most = Math.round(promptTokens + turns * maxTokens);
+  if (promptTokens + maxTokens > maxModelLen) {
     found.push({
-      finding: `one turn of ${sampling.maxTokens} tokens does not fit the context of ${maxModelLen} beside a prompt of ${round(worst.length.promptTokens)}`,
+      finding: `one turn of ${maxTokens} tokens does not fit the context of ${maxModelLen} beside a prompt of ${Math.round(promptTokens)}`,
       advice: "Lower sampling.maxTokens, or start the server with a longer context.",
     });
   } else if (most > maxModelLen) {
     found.push({
-      finding: `${worst.length.turns} turns of ${sampling.maxTokens} tokens and the prompt are ${round(most)}, more than the context of ${maxModelLen}: long candidates end context-full`,
+      finding: `${turns} turns of ${maxTokens} tokens and the prompt are ${most}, more than the context of ${maxModelLen}: long candidates end context-full`,
       advice: "Intended, as in the winning notebook; else lower sampling.maxTokens or sampling.depth.",
     });
   }
+  return found;
+}
+
+function batchIsOff(card: EngineCard, { config, servers }: PlannedRun, { expected, inFlight }: RunPlan): PlanWarning[] {
+  if (expected.speed === null) return [];
+  const { schedule } = config;
+  const { fitAtEnd, fitOnAverage } = expected;
   const sequencesAtMost = servers * card.maxSequences;
+  const running = Math.min(inFlight, sequencesAtMost);
+  const found: PlanWarning[] = [];
   if (inFlight > sequencesAtMost) {
     found.push({
       finding: `${inFlight} candidates are in flight, and the engine decodes ${sequencesAtMost} at once: the rest waits there`,
       advice: `Start it with --max-num-seqs ${Math.ceil(inFlight / servers)}, or set schedule.concurrency to ${sequencesAtMost}.`,
     });
   }
-  if (expected.speed !== null && inFlight > expected.fitAtEnd) {
-    const often = inFlight > expected.fitOnAverage;
+  if (running > fitAtEnd) {
+    const [fit, consequence] =
+      running > fitOnAverage
+        ? [fitOnAverage, "of average length: some wait, or are thrown out and computed again (preemption)"]
+        : [fitAtEnd, "at their end: when many are long at once, some are thrown out and computed again (preemption)"];
     found.push({
-      finding: often
-        ? `the KV cache holds ${expected.fitOnAverage} candidates of average length, and ${inFlight} are in flight: some wait, or are thrown out and computed again (preemption)`
-        : `the KV cache holds ${expected.fitAtEnd} candidates at their end, and ${inFlight} are in flight: when many are long at once, some are thrown out and computed again (preemption)`,
-      advice: `Set schedule.concurrency to ${Math.max(1, often ? expected.fitOnAverage : expected.fitAtEnd)}; or take a model with fewer KV heads, weights of fewer bits, or shorter turns.`,
+      finding: `${running} candidates run at once, and the KV cache holds ${fit} ${consequence}`,
+      advice: `Set schedule.concurrency to ${Math.max(1, fit)}; or take a model with fewer KV heads, weights of fewer bits, or shorter turns.`,
     });
   }
-  const room = Math.min(sequencesAtMost, expected.fitAtEnd);
+  const room = Math.min(sequencesAtMost, fitAtEnd);
   if (schedule.mode === "throughput" && inFlight === schedule.concurrency && room > 1.5 * inFlight) {
     found.push({
       finding: `the engine has room for ${room} candidates, and only ${inFlight} are in flight`,
       advice: `Set schedule.concurrency to ${room}: the same step then serves more of them.`,
     });
   }
-  const within = [
-    { budget: "budget.problemSeconds", seconds: budget.problemSeconds, range: expected.speed?.withinProblemSeconds },
-    { budget: "budget.totalSeconds", seconds: budget.totalSeconds, range: expected.speed?.withinTotalSeconds },
-  ];
-  for (const { budget: key, seconds, range } of within) {
-    if (!range || range.low >= sampling.width) continue;
-    found.push({
-      finding: `within ${key} of ${seconds} s, ${range.low} to ${Math.min(range.high, sampling.width)} of a problem's ${sampling.width} candidates end`,
-      advice: "Lower sampling.width, or give it more time; a vote takes the answers there are.",
-    });
-  }
   return found;
 }
 
+function timeIsShort({ config }: PlannedRun, { expected }: RunPlan): PlanWarning[] {
+  const { sampling, budget } = config;
+  const budgets = [
+    { key: "problemSeconds", seconds: budget.problemSeconds, range: expected.speed?.withinProblemSeconds },
+    { key: "totalSeconds", seconds: budget.totalSeconds, range: expected.speed?.withinTotalSeconds },
+  ];
+  return budgets.flatMap(({ key, seconds, range }) =>
+    !range || range.low >= sampling.width
+      ? []
+      : {
+          finding: `within budget.${key} of ${seconds} s, ${range.low} to ${Math.min(range.high, sampling.width)} of a problem's ${sampling.width} candidates end`,
+          advice: "Lower sampling.width, or give it more time; a vote takes the answers there are.",
+        },
+  );
+}
+
 const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
-const round = (tokens: number) => Math.round(tokens);

@@ -90,6 +90,7 @@ describe("sctir plan", () => {
       ["--card", "h100-deepseekmath-7b-fp16", "--model-config", "."],
       /exactly one of --card and --model-config/u,
     ],
+    ["a card and other GPUs", ["--card", "t4-qwen25-math-7b-awq4", "--gpus", "2"], /--gpus.*go with --model-config/u],
     ["a card that is not there", ["--card", "t4x2"], /There is no engine card t4x2/u],
     ["a GPU that is not there", ["--model-config", "config.json", "--gpu", "t5"], /no GPU t5[\s\S]*Did you mean t4/u],
     ["no model config", ["--model-config", "none.json"], /none\.json: no such file/u],

@@ -163,11 +163,12 @@ describe("a plan's warnings", () => {
     ["more in flight than the server takes", shared, {}, {}, /64 candidates.*48 at once.*--max-num-seqs 64/u],
     [
       "more in flight than the cache holds",
-      t4s,
+      { ...t4s, maxSequences: 64 },
       {},
       {},
-      /52 candidates of average length.*preemption.*concurrency to 52/u,
+      /64 candidates run.*52 of average length.*concurrency to 52/u,
     ],
+    ["long candidates that the cache does not hold", t4s, {}, {}, /48 candidates run.*30 at their end.*to 30/u],
     [
       "an engine that is not filled",
       shared,
