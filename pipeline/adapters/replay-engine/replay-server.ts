@@ -349,6 +349,7 @@ async function stream(
   const includeUsage = stream_options?.include_usage ?? false;
   const continuous = includeUsage && (stream_options?.continuous_usage_stats ?? false);
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+  response.flushHeaders(); // the first token may take its time
   const event = async (choices: readonly object[], usage?: object) => {
     const chunk = { ...envelope, object: words.chunkObject, choices, ...(usage ? { usage } : {}) };
     // A client that does not read is waited for, until it reads on or is gone.
