@@ -7,6 +7,7 @@ import { Transit } from "../adapters/replay-engine/transit.ts";
 import { journalOnVirtualTime, sandboxOnVirtualTime } from "../adapters/virtual-clock/on-virtual-time.ts";
 import { scaledClock } from "../adapters/virtual-clock/scaled-clock.ts";
 import { VirtualClock } from "../adapters/virtual-clock/virtual-clock.ts";
+import type { EngineCard } from "../artifacts/engine-card.ts";
 import type { Profile } from "../artifacts/profile.ts";
 import type { EngineConfig } from "../artifacts/run-config.ts";
 import { kvTokens } from "../core/engine-arithmetic.ts";
@@ -25,12 +26,12 @@ export async function openEmbeddedEngine(config: ReplayConfig, profile: Profile)
   const recordings = await loadRecordings(config.recordings, printNote);
   if (timing === undefined) return { engine: await openReplay({ recordings, model, maxModelLen }, profile) };
 
-  const virtual = timing.clock === "virtual" ? new VirtualClock() : undefined;
-  const clock = virtual ?? scaledClock(timing.clock === "virtual" ? 1 : timing.clock.speedUp);
-  const emulated = await emulate(timing.card, clock);
+  const clock = timing.clock === "virtual" ? new VirtualClock() : scaledClock(timing.clock.speedUp);
+  const virtual = clock instanceof VirtualClock ? clock : undefined;
   const transit = virtual && new Transit(virtual);
-  const options = { recordings, model, maxModelLen: Math.min(maxModelLen, emulated.maxModelLen) };
-  const served = { ...options, timed: emulated.timed, ...(transit ? { transit } : {}) };
+  const { card, timed } = await emulate(timing.card, clock);
+  const options = { recordings, model, maxModelLen: Math.min(maxModelLen, card.maxModelLen) };
+  const served = { ...options, timed, ...(transit ? { transit } : {}) };
   const engine = await openReplay(served, profile, clock);
   const isRecorded = timing.python === "recorded";
   const programs = isRecorded ? recordedSandbox({ clock, recordings, profile }) : undefined;
@@ -81,17 +82,11 @@ async function openReplay(
 }
 
 /** A card's model on a clock. A card whose cache does not hold a whole context is a UserError, as vLLM would not start. */
-export async function emulate(
-  nameOrPath: string,
-  clock: Clock,
-): Promise<{ timed: TimedModel; maxModelLen: number; title: string }> {
+export async function emulate(nameOrPath: string, clock: Clock): Promise<{ card: EngineCard; timed: TimedModel }> {
   const card = await loadEngineCard(nameOrPath);
-  const { maxModelLen, title } = card;
-  if (kvTokens(card) < maxModelLen) {
-    throw new UserError(
-      `The KV cache of engine card ${card.name} holds ${kvTokens(card)} tokens, less than its context of ${maxModelLen}.`,
-      { hint: "Lower maxModelLen in the card, or give it more memory, more GPUs or smaller weights." },
-    );
-  }
-  return { timed: new TimedModel(engineModelOf(card), clock), maxModelLen, title };
+  if (kvTokens(card) >= card.maxModelLen) return { card, timed: new TimedModel(engineModelOf(card), clock) };
+  throw new UserError(
+    `The KV cache of engine card ${card.name} holds ${kvTokens(card)} tokens, less than its context of ${card.maxModelLen}.`,
+    { hint: "Lower maxModelLen in the card, or give it more memory, more GPUs or smaller weights." },
+  );
 }

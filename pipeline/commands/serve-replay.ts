@@ -68,8 +68,8 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       throw new UserError("--speed-up must be a number above 0.", { hint: "For example --speed-up 60." });
     }
     const emulated = card === undefined ? undefined : await emulate(card, scaledClock(speedUp));
-    const maxModelLen = options["max-model-len"] ?? emulated?.maxModelLen ?? 32768;
-    checkNumber("--max-model-len", maxModelLen, 1, emulated?.maxModelLen ?? Number.MAX_SAFE_INTEGER);
+    const maxModelLen = options["max-model-len"] ?? emulated?.card.maxModelLen ?? 32768;
+    checkNumber("--max-model-len", maxModelLen, 1, emulated?.card.maxModelLen ?? Number.MAX_SAFE_INTEGER);
     const conditions = Object.fromEntries(where.map(condition));
     const notes: string[] = [];
     const recordings = await loadRecordings(
@@ -95,7 +95,7 @@ export const command: CommandModule<object, ServeReplayOptions> = {
     } else {
       for (const note of notes) printNote(note);
       printLine(`Serving ${traces} traces of ${problems} problems as model ${model} at ${url}\n`);
-      if (emulated) printLine(`as ${emulated.title}${speedUp === 1 ? "" : `, ${speedUp} times as fast`}\n`);
+      if (emulated) printLine(`as ${emulated.card.title}${speedUp === 1 ? "" : `, ${speedUp} times as fast`}\n`);
       printLine(`  ${curlExample(url, model, recordings.problems[0]?.statement ?? "")}\n`);
       printLine("Ctrl-C ends it.");
     }

@@ -105,6 +105,24 @@ describe("a run on an emulated engine", () => {
     expect(own).toMatchObject({ exitCode: 0 });
   });
 
+  it("needs a cache that holds a whole context, as vLLM does", async () => {
+    const path = join(folder, "large.yaml");
+    const shipped = readFileSync(fileURLToPath(new URL(`../../engines/${card}.yaml`, import.meta.url)), "utf8");
+    writeFileSync(path, shipped.replace(/^maxModelLen: .*$/mu, "maxModelLen: 1000000"));
+    const ended = await run("large", ...emulated("recorded"), "--set", `engine.timing.card=${path}`);
+    expect(ended).toMatchObject({ exitCode: 2 });
+    expect(ended.stderr).toContain("less than its context of 1000000");
+  });
+
+  it("comes to the same answers on a real clock", async () => {
+    const fast = ["--set", "engine.timing.clock={speedUp: 5000}", "--set", "problems.0.take=2"];
+    const { out } = await run("real", ...emulated("recorded"), ...fast);
+    const recorded = rowsOf(join(folder, "measured"), "votes.jsonl");
+    expect(rowsOf(out, "votes.jsonl").map(({ problemId, answer }) => [problemId, answer])).toEqual(
+      recorded.slice(0, 2).map(({ problemId, answer }) => [problemId, answer]),
+    );
+  });
+
   it("says so where the programs of whole traces are to be taken as recorded", async () => {
     const whole = fileURLToPath(new URL("../../datasets/sample/recordings.jsonl", import.meta.url));
     const ended = await run("whole", ...emulated("recorded", whole));
