@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { execa } from "execa";
 import { z } from "zod";
 import { exitCodes } from "../../core/user-error.ts";
+import { askProcess } from "../sandbox/brief-process.ts";
 import { howToAdd, type Interpreter } from "../sandbox/interpreter.ts";
 import { type CheckResult, failed, failedBy, ok, warning } from "./check.ts";
 import { type Requirement, requirementsFor } from "./requirements.ts";
@@ -38,12 +38,10 @@ export async function checkPython(find: () => Promise<Python>, requirementsPath:
     return [failedBy("python", error)];
   }
   const { executable } = python;
-  const { stdout, stderr } = await execa(executable, ["-I", "-c", question], {
-    ...{ timeout: 30_000, stdin: "ignore", reject: false },
-  });
+  const { stdout, failure } = await askProcess(executable, ["-I", "-c", question]);
   const answer = answerSchema.safeParse(parseJson(stdout));
   if (!answer.success) {
-    const detail = `the one at ${executable} does not list its packages: ${stderr.trim() || "no answer"}`;
+    const detail = `the one at ${executable} does not list its packages: ${failure ?? "no answer"}`;
     return [failed("python", detail, "Make its environment anew.", exitCodes.unavailable)];
   }
   const requirements = requirementsFor(await readFile(requirementsPath, "utf8"), answer.data.version);

@@ -1,9 +1,9 @@
-import { constants } from "node:fs";
+import { constants, statSync } from "node:fs";
 import { access } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { z } from "zod";
 import { exitCodes, UserError } from "../../core/user-error.ts";
+import { askProcess } from "./brief-process.ts";
 
 const inspectionSchema = z.object({
   executable: z.string().min(1),
@@ -17,11 +17,30 @@ export interface Interpreter {
   executable: string;
   /** Directories that hold the environment, the Python it is made from, and their libraries. */
   directories: readonly string[];
+  /** The same directories, to be told from others at the same path. */
+  folders: readonly { path: string; identity: string | undefined }[];
   /** Whether it is the one that `npm run setup` makes. */
   isOwn: boolean;
 }
 
 const oldestVersion = [3, 10] as const;
+
+/**
+ * Throws a UserError (exit code 3) if the interpreter is not the one that was found: its folders were removed, or made
+ * anew. Workers that live would go on, and their programs miss every module that is yet to be read.
+ */
+export function checkUnchanged({ executable, folders }: Pick<Interpreter, "executable" | "folders">): void {
+  if (folders.every(({ path, identity }) => identityOf(path) === identity)) return;
+  throw new UserError(`The Python at ${executable} was removed or made anew while programs ran with it.`, {
+    hint: "Run `npm run setup` if it is gone. What has finished is kept: the same command goes on from there.",
+    exitCode: exitCodes.unavailable,
+  });
+}
+
+function identityOf(path: string): string | undefined {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status && `${status.dev}:${status.ino}`;
+}
 
 /** The way for programs to find another package. */
 export function howToAdd(name: string, { executable, isOwn }: Pick<Interpreter, "executable" | "isOwn">): string {
@@ -43,10 +62,18 @@ print(json.dumps({"executable": sys.executable, "version": sys.version_info[:2],
  *
  * Throws a UserError (exit code 3) that names the way out where there is none, or one that does not run.
  */
-export async function findInterpreter(environment: NodeJS.ProcessEnv = process.env): Promise<Interpreter> {
+export async function findInterpreter(
+  environment: NodeJS.ProcessEnv = process.env,
+  patienceSeconds = 30,
+): Promise<Interpreter> {
   const chosen = environment.SCTIR_PYTHON;
   if (chosen) {
-    return inspect(chosen, false, "SCTIR_PYTHON names it: correct it, or unset it and run `npm run setup`.");
+    return inspect(
+      chosen,
+      false,
+      patienceSeconds,
+      "SCTIR_PYTHON names it: correct it, or unset it and run `npm run setup`.",
+    );
   }
 
   const own = fileURLToPath(new URL("../../../.venv/bin/python", import.meta.url));
@@ -56,22 +83,24 @@ export async function findInterpreter(environment: NodeJS.ProcessEnv = process.e
   } catch (cause) {
     throw new UserError(`There is no Python at ${own}.`, { hint, exitCode: exitCodes.unavailable, cause });
   }
-  return inspect(own, true, hint);
+  return inspect(own, true, patienceSeconds, hint);
 }
 
-async function inspect(python: string, isOwn: boolean, hint: string): Promise<Interpreter> {
-  const result = await execa(python, ["-I", "-c", inspection], { reject: false, timeout: 30_000, stdin: "ignore" });
+async function inspect(python: string, isOwn: boolean, seconds: number, hint: string): Promise<Interpreter> {
+  const { stdout, failure } = await askProcess(python, ["-I", "-c", inspection], { seconds });
   const unusable = (why: string) =>
     new UserError(`The Python at ${python} cannot be used: ${why}`, { hint, exitCode: exitCodes.unavailable });
-  if (result.failed) throw unusable(result.stderr.trim() || result.originalMessage || "it does not run.");
-  const found = inspectionSchema.safeParse(parseJson(result.stdout));
+  if (failure !== undefined) throw unusable(failure);
+  const found = inspectionSchema.safeParse(parseJson(stdout));
   if (!found.success) throw unusable("it does not answer as a Python does.");
   const { executable, version, directories } = found.data;
   const [major, minor] = version;
   if (major < oldestVersion[0] || (major === oldestVersion[0] && minor < oldestVersion[1])) {
     throw unusable(`it is version ${version.join(".")}, and ${oldestVersion.join(".")} is the oldest that will do.`);
   }
-  return { executable, directories: outermost(directories), isOwn };
+  const outer = outermost(directories);
+  const folders = outer.map((path) => ({ path, identity: identityOf(path) }));
+  return { executable, directories: outer, folders, isOwn };
 }
 
 function parseJson(text: string): unknown {

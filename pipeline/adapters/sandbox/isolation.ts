@@ -1,5 +1,5 @@
 import { lstatSync, readlinkSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, realpath } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, realpath, statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,7 @@ import { execa } from "execa";
 import type { Isolation } from "../../artifacts/manifest.ts";
 import { scriptPath } from "../../core/traceback.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
+import { askProcess } from "./brief-process.ts";
 import type { Interpreter } from "./interpreter.ts";
 import { endLeftovers } from "./leftover-processes.ts";
 
@@ -32,6 +33,8 @@ export interface ConfinementOptions {
 export interface Confinement {
   isolation: Isolation;
   interpreter: Interpreter;
+  /** Throws a UserError (exit code 3) if there is no disk space left to put a program into. */
+  checkRoom(): Promise<void>;
   /** Workers are numbered from 0. Each may have so many sessions. */
   launch(worker: number, sessions: number): Promise<Launch>;
 }
@@ -81,11 +84,12 @@ async function findBubblewrap(
   for (const bounded of [true, false]) {
     const prefix = bubblewrapArguments(interpreter, bounded);
     const command = [...prefix, interpreter.executable, "-I", "-c", "pass"];
-    const trial = await execa("bwrap", command, { reject: false, timeout: 30_000, stdin: "ignore" });
-    if (trial.exitCode !== 0) continue;
+    const { failure } = await askProcess("bwrap", command);
+    if (failure !== undefined) continue;
     return {
       isolation: "bubblewrap",
       interpreter,
+      checkRoom: async () => {}, // it has its own
       launch: async (worker, sessions) => ({
         file: "bwrap",
         arguments: [
@@ -161,13 +165,8 @@ async function kernelConfines(interpreter: Interpreter): Promise<boolean> {
   const program = `
 import confinement, system_calls
 print(confinement.landlock_version() > 0 and system_calls.system_call_filter() is not None)`;
-  const trial = await execa(interpreter.executable, ["-B", "-c", program], {
-    cwd: workerDirectory,
-    reject: false,
-    timeout: 30_000,
-    stdin: "ignore",
-  });
-  return trial.stdout === "True";
+  const { stdout } = await askProcess(interpreter.executable, ["-B", "-c", program], { cwd: workerDirectory });
+  return stdout === "True";
 }
 
 function withoutNamespace(
@@ -180,8 +179,9 @@ function withoutNamespace(
   return {
     isolation,
     interpreter,
+    checkRoom,
     async launch(worker, sessions) {
-      const folder = await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
+      const folder = await temporaryFolder();
       if (process.geteuid?.() === 0) await chmod(folder, 0o711); // programs have other users
       const scratch = join(folder, basename(scriptDirectory));
       await mkdir(scratch, 0o700);
@@ -210,6 +210,28 @@ function withoutNamespace(
       };
     },
   };
+}
+
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
+  } catch (cause) {
+    throw noRoom(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+const leastBytes = 2 ** 20;
+
+async function checkRoom(): Promise<void> {
+  const { bavail, bsize } = await statfs(tmpdir());
+  if (bavail * bsize < leastBytes) throw noRoom(`${tmpdir()} is full.`);
+}
+
+function noRoom(why: string): UserError {
+  return new UserError(`There is no place for programs to run: ${why}`, {
+    hint: `Make room in ${tmpdir()}, or let TMPDIR name another directory that can be written.`,
+    exitCode: exitCodes.unavailable,
+  });
 }
 
 // ---- both

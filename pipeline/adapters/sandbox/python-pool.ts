@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { ExecutionOutcome } from "../../artifacts/execution.ts";
 import type { PythonExecution, PythonRequest, PythonSandbox, SandboxDescription } from "../../stages/ports.ts";
-import { findInterpreter } from "./interpreter.ts";
+import { checkUnchanged, findInterpreter } from "./interpreter.ts";
 import { type Confinement, findConfinement, sessionsPerWorker } from "./isolation.ts";
 import { type LiveSession, LiveSessions } from "./live-sessions.ts";
 import { missingLibraries } from "./preloaded-modules.ts";
@@ -100,7 +100,11 @@ class WorkerPool implements PythonSandbox {
     const { session: key, ...program } = request;
     const place = await this.#takePlace(request.signal, key);
     try {
-      return await (key === undefined ? this.#executeAt(place, program) : this.#executeInSession(place, key, program));
+      const run = key === undefined ? this.#executeAt(place, program) : this.#executeInSession(place, key, program);
+      const execution = await run;
+      checkUnchanged(this.#confinement.interpreter);
+      if (execution.outcome !== "ok") await this.#confinement.checkRoom();
+      return execution;
     } finally {
       this.#givePlace(place);
     }

@@ -29,13 +29,18 @@ describe("findInterpreter", () => {
   it.each([
     ["is too old", `echo '{"executable": "/p", "version": [3, 9], "directories": []}'`, "3.10 is the oldest"],
     ["does not run", "echo 'no such library' >&2; exit 127", "no such library"],
-    ["says something else", "echo hello", "cannot be used"],
+    ["says something else", "echo hello", "does not answer as a Python does"],
+    ["says nothing", "exit 0", "does not answer as a Python does"],
+    ["floods its output", "exec head -c 300000000 /dev/zero", "cannot be used"],
+    ["crashes", "kill -SEGV $$", "it does not run"],
+    ["hangs, with a process that it has started", "sleep 1000", "not answered within 0.5 s"],
   ])("says what is wrong with one that %s", async (_, script, message) => {
     const path = join(folder, "python");
     await writeFile(path, `#!/bin/sh\n${script}\n`);
     await chmod(path, 0o755);
-    const error = await findInterpreter({ SCTIR_PYTHON: path }).catch((reason) => reason);
+    const patience = script.startsWith("sleep") ? 0.5 : 60;
+    const error = await findInterpreter({ SCTIR_PYTHON: path }, patience).catch((reason) => reason);
     expect(error).toBeInstanceOf(UserError);
-    expect(error.message).toContain(message);
+    expect(error).toMatchObject({ exitCode: exitCodes.unavailable, message: expect.stringContaining(message) });
   });
 });

@@ -125,6 +125,30 @@ time.sleep(0.2)`);
         expect(stdout).toBe("50000\n");
       });
 
+      it("runs 40 MB of program, and tells where it does not compile", async () => {
+        const limits = { timeoutSeconds: 120, memoryMiB: 2048 };
+        const { stdout } = await run(`x = "${"a".repeat(40_000_000)}"\nprint(len(x))`, limits);
+        expect(stdout).toBe("40000000\n");
+        const nested = await run("(".repeat(40_000_000), limits);
+        expect(nested).toMatchObject({ outcome: "error", stderr: expect.stringContaining("too many nested") });
+      });
+
+      it.each([
+        ["nothing", "", "ok", ""],
+        ["blanks", "\n \n\t\n", "ok", ""],
+        ["comments", "# one\n# two", "ok", ""],
+        ["a null character", "print(1)\0", "error", "null bytes"],
+        ["an encoding that there is not", "# coding: nothing\nprint(1)", "error", "unknown encoding"],
+        ["an encoding that it does not have", "# coding: utf-16\nprint(1)", "error", "SyntaxError"],
+        ["another kind of file", "PK\u0003\u0004", "error", "non-printable character"],
+      ])("takes a program of %s as Python does", async (_, code, outcome, message) => {
+        expect(await run(code)).toMatchObject({ outcome, stdout: "", stderr: expect.stringContaining(message) });
+      });
+
+      it("takes what is no character for one that could not be decoded", async () => {
+        expect(await run("print('\ud800', '\udc00' == '\ufffd')")).toMatchObject({ stdout: "\ufffd True\n" });
+      });
+
       it("multiplies integers of any size", async () => {
         const { stdout } = await run("print(3**1000 * 7**1000 % 10**50, (2**127 - 1) ** 20)");
         const power = (2n ** 127n - 1n) ** 20n;

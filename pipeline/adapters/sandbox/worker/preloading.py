@@ -96,7 +96,7 @@ def preload(names: list[str] | None) -> dict[str, str]:
     gc.collect()
     gc.freeze()  # a program's collections neither visit nor copy what all share
     join_pages()
-    return failures if names is not None else {name: failures[name] for name in set(failures) - OPTIONAL}
+    return failures if names is not None else {name: failures[name] for name in failures if name not in OPTIONAL}
 
 
 def import_all(names: Iterable[str]) -> dict[str, str]:
