@@ -46,7 +46,12 @@ export const command: CommandModule<unknown, SolveArguments> = {
     const { config, profile } = await loadRunConfig(path, set);
     const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
     const { engine, time } = await openConfiguredEngine(config.engine, profile);
-    const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython });
+    const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython }).catch(
+      async (error: unknown) => {
+        await engine.close(); // an embedded one would keep this process
+        throw error;
+      },
+    );
     for (const note of notes) printNote(`note: ${note}`);
     using interruption = new Interruption();
     const turns: Turn[] = [];

@@ -75,6 +75,8 @@ describe("python.preload", () => {
     expect(ended).toMatchObject({ exitCode: 3, stderr: noStack });
     expect(ended.stderr).toMatch(/cannot import .*pandas .*No module named 'pandas'/u);
     expect(ended.stderr).toMatch(/→ .*requirements\.in.*npm run setup/u);
+    const solved = await sctir(["solve", "What is 1 + 1?", config]);
+    expect(solved).toMatchObject({ exitCode: 3, stderr: expect.stringContaining("pandas") });
     const looked = await sctir(["doctor", config]);
     expect(looked.exitCode).toBe(3);
     expect(looked.stdout).toMatch(/^failed {3}programs: .*pandas/mu);

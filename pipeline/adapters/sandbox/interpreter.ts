@@ -38,8 +38,12 @@ export function checkUnchanged({ executable, folders }: Pick<Interpreter, "execu
 }
 
 function identityOf(path: string): string | undefined {
-  const status = statSync(path, { throwIfNoEntry: false });
-  return status && `${status.dev}:${status.ino}`;
+  try {
+    const { dev, ino } = statSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The way for programs to find another package. */

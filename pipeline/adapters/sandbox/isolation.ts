@@ -223,8 +223,10 @@ async function temporaryFolder(): Promise<string> {
 const leastBytes = 2 ** 20;
 
 async function checkRoom(): Promise<void> {
-  const { bavail, bsize } = await statfs(tmpdir());
-  if (bavail * bsize < leastBytes) throw noRoom(`${tmpdir()} is full.`);
+  const { bavail, blocks, bsize } = await statfs(tmpdir()).catch((cause: Error) => {
+    throw noRoom(cause.message);
+  });
+  if (blocks > 0 && bavail * bsize < leastBytes) throw noRoom(`${tmpdir()} is full.`); // some file systems do not tell
 }
 
 function noRoom(why: string): UserError {

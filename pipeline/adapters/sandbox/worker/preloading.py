@@ -87,7 +87,8 @@ def preload(names: list[str] | None) -> dict[str, str]:
     before = set(sys.modules)
     with recorded_imports() as imports:
         failures = import_all(wanted)
-        import_all(part for package in packages for part in LATER.get(package, []))
+    # Not recorded, for speed: sympy itself asks for each where it needs it.
+    import_all(part for package in packages for part in LATER.get(package, []))
     sys.meta_path.insert(0, Shelf(set(sys.modules) - before, imports))  # type: ignore[arg-type]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
