@@ -9,12 +9,15 @@ export interface ContextOverflow {
 const overflow =
   /context[ _-]?(?:length|size|window)|max(?:imum)?[ _]model[ _]len(?:gth)?|max_seq_len|`inputs` tokens \+ `max_new_tokens`/iu;
 
+/** vLLM's words for a prompt of exactly the context: it lowers max_tokens to what is left, and then refuses that. */
+const nothingLeft = /max_tokens must be at least 1, got (?:0|-\d)/iu;
+
 const contextLength =
   /(?:context[ _-]?(?:length|size|window)|model[ _]len(?:gth)?|max_seq_len|`max_new_tokens` must be <=)[^0-9]{0,24}([\d,]+)/iu;
 
 /** In order: the first that matches counts. The servers whose wording it is stand behind each. */
 const inputTokens = [
-  /(at least )?([\d,]+) input tokens/iu, // vLLM from 0.9; with "at least" it stopped counting there
+  /(at least |upper bound for )?([\d,]+) input tokens/iu, // vLLM from 0.9; where it stopped counting, or did not begin
   /()([\d,]+)(?: tokens)? (?:in|from) (?:the |your )?(?:input |prompt|messages)/iu, // OpenAI, vLLM before, SGLang
   /()request \(([\d,]+) tokens\)/iu, // llama.cpp
   /()prompt \(length ([\d,]+)\)/iu, // vLLM's engine
@@ -30,7 +33,7 @@ const inputTokens = [
  *   tokens and your prompt contains at least 2049 input tokens …"
  */
 export function readContextOverflow(message: string): ContextOverflow | undefined {
-  if (!overflow.test(message)) return undefined;
+  if (!overflow.test(message) && !nothingLeft.test(message)) return undefined;
   const context = numberIn(contextLength.exec(message)?.[1]);
   const input = inputTokens.map((pattern) => pattern.exec(message)).find((match) => match !== null);
   const tokens = numberIn(input?.[2]);

@@ -9,6 +9,21 @@ describe("readContextOverflow", () => {
       { contextLength: 32768, inputTokens: 769, inputIsLowerBound: true },
     ],
     [
+      "vLLM 0.32: a prompt beyond the context",
+      "This model's maximum context length is 1024 tokens. However, your prompt contains at least 1025 input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. (parameter=input_tokens, value=1025)",
+      { contextLength: 1024, inputTokens: 1025, inputIsLowerBound: true },
+    ],
+    [
+      "vLLM 0.32: a prompt too long to be counted",
+      "This model's maximum context length is 1024 tokens. However, your prompt contains 31600 characters (more than 17408 characters, which is the upper bound for 1024 input tokens). Please reduce the length of the input prompt. (parameter=input_text, value=31600)",
+      { contextLength: 1024, inputTokens: 1024, inputIsLowerBound: true },
+    ],
+    [
+      "vLLM 0.32: a prompt of exactly the context",
+      "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
+      { inputIsLowerBound: false },
+    ],
+    [
       "vLLM from 0.9",
       "'max_tokens' or 'max_completion_tokens' is too large: 8000. This model's maximum context length is 4096 tokens and your request has 2778 input tokens (8000 > 4096 - 2778). None",
       { contextLength: 4096, inputTokens: 2778, inputIsLowerBound: false },
@@ -30,7 +45,7 @@ describe("readContextOverflow", () => {
     ],
     [
       "vLLM, max_tokens alone",
-      "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens.",
+      "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
       { contextLength: 4096, inputIsLowerBound: false },
     ],
     [

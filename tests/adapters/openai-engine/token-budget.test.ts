@@ -163,6 +163,13 @@ describe("a refusal because of the context", () => {
     expect(server.log).toHaveLength(1);
   });
 
+  it("is a full context where the server lowered max_tokens to nothing", async () => {
+    const message = "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"; // vLLM 0.32
+    const { generate, server } = await engineOn(refuse(message));
+    expect(await generate()).toEqual({ kind: "context-full" });
+    expect(server.log).toHaveLength(1);
+  });
+
   it("is a full context where it has no numbers", async () => {
     const { generate } = await engineOn(refuse("context_length_exceeded"), { dialect: "openai" });
     expect(await generate()).toEqual({ kind: "context-full" });
