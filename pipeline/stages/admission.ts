@@ -2,49 +2,46 @@ import type { Clock, Engine } from "./ports.ts";
 
 const lookEverySeconds = 5;
 
-/** Of the cache that is handed out: what lies between is for guesses that were too low. */
-const fullShare = 0.95;
-const leastShare = 0.3;
+/**
+ * The part of its expected length that a candidate is given room for. Candidates grow from nothing, each at another time,
+ * so half of all they will write is in the cache at any time; a little more lets few be preempted (benchmarks/makespan.ts).
+ */
+const reservedShare = 0.65;
 
-/** A request's leave to go to the engine. It is given back when the answer is there. */
-export interface Slot {
-  /** How many tokens were generated, where that is known. */
-  leave(completionTokens?: number): void;
+/** A candidate's place in the engine's cache. It is given back when the candidate has ended. */
+export interface Place {
+  /** How many tokens the candidate has generated in all. */
+  leave(tokens: number): void;
 }
 
 interface Waiting {
-  tokens: number; // of its prompt
-  admit(slot: Slot): void;
+  tokens: number; // that it has already
+  admit(place: Place): void;
 }
 
 export interface AdmissionOptions {
   engine: Pick<Engine, "load">;
   clock: Clock;
-  /** Requests in flight at most. */
-  slots: number;
-  /** What an answer is taken to be long until answers have been seen, in tokens. */
-  maxTokens: number;
+  /** What a candidate is taken to write until some have ended, in tokens. */
+  firstGuess: number;
 }
 
 /**
- * Lets requests to the engine: `slots` at a time, those of candidates that are under way before those of new ones, each
- * kind in order of arrival. A candidate that comes back from its Python block so finds its text still in the prefix cache.
+ * Lets candidates begin in order of arrival, only as many at a time as the engine's KV cache has room for. An engine that
+ * runs out preempts requests, and computes them again. A candidate has its place also while its program runs: else another
+ * one would have taken its text out of the prefix cache when it comes back. Its prompt counts for nothing, as candidates
+ * of one problem share it.
  *
- * Where the engine tells how many tokens its KV cache holds, only as many requests are let in as will fit, by their prompts
- * and the mean length of the answers so far: an engine that runs out preempts requests and computes them again. Where it
- * preempts some nevertheless, fewer are let in, until it has ceased to. One request is let in at any time. An engine that
- * tells nothing, or nonsense, has its slots filled.
+ * One candidate is let in at any time, and all of them where the engine does not tell how much its cache holds.
  */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #queues = { underWay: [] as Waiting[], fresh: [] as Waiting[] };
-  #inFlight = 0;
-  #tokensInFlight = 0;
-  #answers = 0;
-  #answerTokens = 0;
+  readonly #queue: Waiting[] = [];
+  #inside = 0;
+  #tokensInside = 0;
+  #ended = 0;
+  #endedTokens = 0;
   #cacheTokens = Number.POSITIVE_INFINITY;
-  #share = fullShare;
-  #preemptions: number | undefined;
   #cancelLook = () => {};
   #isClosed = false;
 
@@ -52,9 +49,13 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Begins to look at the engine's load, if it tells. */
+  /** Asks for the size of the cache, now and then again: servers come and go. */
   async open(): Promise<void> {
-    await this.#look();
+    const load = await this.#options.engine.load?.();
+    if (load === undefined || this.#isClosed) return; // it does not tell, and never will
+    this.#cacheTokens = load.cacheTokens ?? this.#cacheTokens;
+    this.#admit();
+    this.#cancelLook = this.#options.clock.after(1000 * lookEverySeconds, () => void this.open());
   }
 
   close(): void {
@@ -62,79 +63,53 @@ export class Admission {
     this.#cancelLook();
   }
 
-  /** Undefined when `signal` aborted before its turn came. */
-  enter(kind: "underWay" | "fresh", promptTokens: number, signal: AbortSignal): Promise<Slot | undefined> {
+  /** `tokens`: what the candidate has written already. Undefined when `signal` aborted before its turn came. */
+  enter(tokens: number, signal: AbortSignal): Promise<Place | undefined> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve(undefined);
-      const queue = this.#queues[kind];
       const giveUp = () => {
-        queue.splice(queue.indexOf(waiting), 1);
+        this.#queue.splice(this.#queue.indexOf(waiting), 1);
         resolve(undefined);
         this.#admit(); // it may have stood before one that fits
       };
       const waiting: Waiting = {
-        tokens: promptTokens,
-        admit(slot) {
+        tokens,
+        admit(place) {
           signal.removeEventListener("abort", giveUp);
-          resolve(slot);
+          resolve(place);
         },
       };
       signal.addEventListener("abort", giveUp, { once: true });
-      queue.push(waiting);
+      this.#queue.push(waiting);
       this.#admit();
     });
   }
 
   #admit(): void {
-    for (;;) {
-      const queue = this.#queues.underWay.length > 0 ? this.#queues.underWay : this.#queues.fresh;
-      const next = queue[0];
-      if (next === undefined) return;
-      const tokens = next.tokens + this.#expectedAnswer();
-      if (this.#inFlight > 0 && !this.#hasRoom(tokens)) return;
-      queue.shift();
-      next.admit(this.#slot(tokens));
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      const tokens = Math.max(next.tokens, reservedShare * this.#expectedTokens());
+      if (this.#inside > 0 && this.#tokensInside + tokens > this.#cacheTokens) return;
+      this.#queue.shift();
+      next.admit(this.#place(tokens));
     }
   }
 
-  #hasRoom(tokens: number): boolean {
-    const slots = Number.isFinite(this.#cacheTokens)
-      ? this.#options.slots
-      : this.#options.slots * (this.#share / fullShare);
-    return this.#inFlight + 1 <= slots && this.#tokensInFlight + tokens <= this.#cacheTokens * this.#share;
-  }
-
-  #slot(tokens: number): Slot {
-    this.#inFlight += 1;
-    this.#tokensInFlight += tokens;
+  #place(reserved: number): Place {
+    this.#inside += 1;
+    this.#tokensInside += reserved;
     return {
-      leave: (completionTokens) => {
-        this.#inFlight -= 1;
-        this.#tokensInFlight -= tokens;
-        if (completionTokens !== undefined) {
-          this.#answers += 1;
-          this.#answerTokens += completionTokens;
-        }
+      leave: (tokens) => {
+        this.#inside -= 1;
+        this.#tokensInside -= reserved;
+        this.#ended += 1;
+        this.#endedTokens += tokens;
         this.#admit();
       },
     };
   }
 
-  #expectedAnswer(): number {
-    // The guess counts like one answer, so that a first short one does not open the gates.
-    return (this.#options.maxTokens / 2 + this.#answerTokens) / (1 + this.#answers);
-  }
-
-  async #look(): Promise<void> {
-    const load = await this.#options.engine.load?.();
-    if (load === undefined || this.#isClosed) return; // it tells nothing: that will not change
-    this.#cacheTokens = load.cacheTokens ?? Number.POSITIVE_INFINITY;
-    if (load.preemptions !== undefined) {
-      const more = load.preemptions - (this.#preemptions ?? load.preemptions);
-      this.#preemptions = load.preemptions;
-      this.#share = more > 0 ? Math.max(leastShare, 0.8 * this.#share) : Math.min(fullShare, this.#share + 0.02);
-    }
-    this.#admit();
-    this.#cancelLook = this.#options.clock.after(1000 * lookEverySeconds, () => void this.#look());
+  #expectedTokens(): number {
+    // The guess counts like one candidate, so that a first short one does not open the gates.
+    return (this.#options.firstGuess + this.#endedTokens) / (1 + this.#ended);
   }
 }

@@ -191,11 +191,11 @@ class GenerateRun {
   #fault: unknown;
 
   constructor(groups: readonly VoteGroup[], ports: ReasoningPorts, context: GenerateContext) {
-    const { engine, sampling, schedule } = context.config;
+    const { engine, sampling } = context.config;
     this.#groups = groups;
     this.#context = context;
     this.#ports = { ...ports, engine: watchedEngine(ports, engine, context.stopping) };
-    this.#admission = new Admission({ ...ports, slots: schedule.concurrency, maxTokens: sampling.maxTokens });
+    this.#admission = new Admission({ ...ports, firstGuess: sampling.maxTokens / 2 });
     this.#beganAt = ports.clock.now();
   }
 
@@ -209,7 +209,8 @@ class GenerateRun {
         this.#stopIfDecided(group);
         this.#concludeIfComplete(group);
       }
-      await this.#admission.open();
+      // In an exam all candidates of the problem are let in: no other problem would use what room they leave.
+      if (mode === "throughput") await this.#admission.open();
       for (const round of mode === "exam" ? this.#groups.map((group) => [group]) : [this.#groups]) {
         await this.#workOn(round);
       }
@@ -239,14 +240,14 @@ class GenerateRun {
 
   async #candidate(group: VoteGroup, progress: CandidateProgress): Promise<void> {
     if (this.#context.stopping.aborted) return;
-    if (!group.cut.aborted) this.#ports.observe({ kind: "candidate-started", key: progress.key });
+    const place = await this.#admission.enter(progress.tokens.completion, group.cut);
+    if (this.#context.stopping.aborted) return;
+    if (place) {
+      group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
+      this.#ports.observe({ kind: "candidate-started", key: progress.key });
+    }
     const ports: CandidatePorts = {
       ...this.#ports,
-      admit: async (kind, promptTokens) => {
-        const slot = await this.#admission.enter(kind, promptTokens, group.cut);
-        if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
-        return slot;
-      },
       progressed: (now) => {
         group.progressed(now);
         this.#stopIfDecided(group);
@@ -254,6 +255,7 @@ class GenerateRun {
     };
     const result = await reason(group.problem, progress, ports, this.#context, group.cut);
     if (result.kind === "interrupted" || this.#fault !== undefined) return;
+    place?.leave(result.candidate.tokens.completion);
     group.finish(result.candidate);
     this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
     this.#stopIfDecided(group);

@@ -55,12 +55,10 @@ export interface EngineDescription {
   maxModelLen?: number;
 }
 
-/** What an engine tells of its KV cache, over all its servers. */
+/** What an engine tells of itself, over all its servers. */
 export interface EngineLoad {
-  /** Tokens that it holds in all. */
+  /** Tokens that its KV cache holds. */
   cacheTokens?: number;
-  /** Requests that were thrown out for want of room, to be computed again, since the engine started. */
-  preemptions?: number;
 }
 
 /** A model server. Faults are retried within `generate`; it throws only for a bug. */

@@ -8,7 +8,6 @@ import { missingModule } from "../core/missing-module.ts";
 import { programOf } from "../core/program.ts";
 import { pythonSeedOf, seedOf } from "../core/seed.ts";
 import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
-import type { Slot } from "./admission.ts";
 import { type CandidateProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Clock, Engine, Generation, Journal, Observe, PythonExecution, PythonSandbox } from "./ports.ts";
 import { cutReason } from "./vote-group.ts";
@@ -21,10 +20,7 @@ export interface ReasoningPorts {
   observe: Observe;
 }
 
-/** What a candidate's vote group and its schedule want of it. */
 export interface CandidatePorts extends ReasoningPorts {
-  /** Waits for leave to ask the engine; undefined when the candidate is cut off meanwhile. */
-  admit(kind: "underWay" | "fresh", promptTokens: number): Promise<Slot | undefined>;
   /** A turn has finished, and the candidate goes on. */
   progressed(progress: CandidateProgress): void;
 }
@@ -77,15 +73,9 @@ async function reasonOn(
       return { kind: "finished", candidate: Object.keys(meta).length > 0 ? { ...candidate, meta } : candidate };
     }
     if (stopping.aborted) return { kind: "interrupted" };
+    const startedAt = Math.max(0, ports.clock.now() - beganAt);
     const { prompt, text } = progress.trace;
     const turn = progress.trace.turns;
-    const promptTokens = progress.tokensAtMost ?? Math.ceil(Buffer.byteLength(prompt) / bytesPerToken);
-    const slot = await ports.admit(turn === 0 ? "fresh" : "underWay", promptTokens);
-    if (!slot || stopping.aborted) {
-      slot?.leave();
-      continue;
-    }
-    const startedAt = Math.max(0, ports.clock.now() - beganAt);
     const seed = seedOf(config.sampling.seed, { ...progress.key, turn });
     const generation = await ports.engine.generate({
       requestId: `${candidateKey(progress.key)}:${turn}`,
@@ -101,7 +91,6 @@ async function reasonOn(
       keepStop: rules.profile.keepStop,
       signal: cut,
     });
-    slot.leave(generation.kind === "generation" ? generation.tokens.completion : undefined);
     if (generation.kind === "aborted") {
       lostMilliseconds = Math.round(ports.clock.now() - beganAt - startedAt);
       continue; // for the cut or the stop, seen at the top
@@ -117,13 +106,13 @@ async function reasonOn(
     const decision = decide(rules, progress.trace, { text: generation.text, finish });
     const generatedAt = ports.clock.now();
     const execution = await execute(progress.key, decision, ports.sandbox, config, rules, cut);
+    const spent = ports.clock.now() - generatedAt;
     if (execution === "aborted") {
       lostMilliseconds = Math.round(generation.milliseconds);
       continue;
     }
-    const queued = execution ? Math.round(ports.clock.now() - generatedAt - execution.milliseconds) : 0;
     const meta = {
-      ...(queued > 0 ? { queuedMilliseconds: queued } : {}),
+      ...(execution && { queuedMilliseconds: Math.max(0, Math.round(spent - execution.milliseconds)) }),
       ...(progress.trace.rawAnswer === undefined ? {} : { afterAnswer: true }),
     };
     const row = turnRow(progress.key, turn, { seed, startedAt, finish, generation, decision, execution, meta });
@@ -134,9 +123,6 @@ async function reasonOn(
   }
   return { kind: "finished", candidate: toCandidate(progress, config.answer) };
 }
-
-/** Of a prompt that no engine has counted yet; of English with LaTeX, a guess on the safe side. */
-const bytesPerToken = 3;
 
 /** Runs what a decision asks for, if it asks for that. */
 async function execute(

@@ -23,6 +23,9 @@ const times = new Set([
   "cpuMilliseconds",
   "peakMemoryMiB",
   "seconds",
+  "queuedMilliseconds",
+  "engineBusyShare",
+  "waste",
 ]);
 
 /** Rows without what differs between two runs of the same thing: times, and which attempt of a request succeeded. */

@@ -144,10 +144,9 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       }),
     );
     const cacheTokens = sumOf(loads.map((told) => told?.cacheTokens));
-    const preemptions = sumOf(loads.map((told) => told?.preemptions));
     if (loads.every((told) => told === undefined)) return undefined;
     const isPlausible = cacheTokens !== undefined && cacheTokens >= (maxModelLen ?? 1) * loads.length;
-    return { ...(isPlausible ? { cacheTokens } : {}), ...(preemptions === undefined ? {} : { preemptions }) };
+    return isPlausible ? { cacheTokens } : {};
   }
 
   return {

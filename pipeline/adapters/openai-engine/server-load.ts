@@ -8,7 +8,6 @@ export interface ServerLoad {
   /** Requests that run or wait there, whoever sent them. */
   requests?: number;
   cacheTokens?: number;
-  preemptions?: number;
 }
 
 /** Empty where the server does not answer just now; undefined where it has no such page. */
@@ -29,13 +28,11 @@ export async function readServerLoad(
 function loadIn(page: string): ServerLoad {
   let requests: number | undefined;
   let cacheTokens: number | undefined;
-  let preemptions: number | undefined;
   for (const line of page.split("\n")) {
     const [, name, labels = "", value] = /^vllm:(\w+)(?:\{(.*)\})? (\S+)/u.exec(line) ?? [];
     const count = Number(value);
     if (!(count >= 0 && Number.isFinite(count))) continue;
     if (name === "num_requests_running" || name === "num_requests_waiting") requests = (requests ?? 0) + count;
-    else if (name === "num_preemptions_total" || name === "num_preemptions") preemptions = (preemptions ?? 0) + count;
     else if (name === "cache_config_info") {
       const tokens = numberIn(labels, "num_gpu_blocks") * numberIn(labels, "block_size");
       if (tokens > 0) cacheTokens = (cacheTokens ?? 0) + tokens;
@@ -44,7 +41,6 @@ function loadIn(page: string): ServerLoad {
   return {
     ...(requests === undefined ? {} : { requests }),
     ...(cacheTokens === undefined ? {} : { cacheTokens }),
-    ...(preemptions === undefined ? {} : { preemptions }),
   };
 }
 

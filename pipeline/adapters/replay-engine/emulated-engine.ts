@@ -76,7 +76,7 @@ export function openEmulatedEngine({
   return {
     connect: async () => ({ kind: "replay", model: name, maxModelLen }),
     generate,
-    load: async () => ({ cacheTokens: timed.model.tokensAtMost, preemptions: timed.state().preemptions }),
+    load: async () => ({ cacheTokens: timed.model.tokensAtMost }),
     state: () => timed.state(),
     close: async () => closing.abort(),
   };

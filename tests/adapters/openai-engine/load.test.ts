@@ -11,50 +11,50 @@ function metrics(body: string) {
   };
 }
 
-function page(cache: { blocks: number; preemptions: number; running?: number }): string {
+function page(cache: { blocks: number; running?: number }): string {
   return [
     `vllm:num_requests_running{${labels}} ${cache.running ?? 0}`,
     `vllm:num_requests_waiting{${labels}} 0`,
-    `vllm:num_preemptions_total{${labels}} ${cache.preemptions}.0`,
+    `vllm:num_preemptions_total{${labels}} 3.0`,
     `vllm:cache_config_info{block_size="16",cache_dtype="auto",engine="0",num_gpu_blocks="${cache.blocks}",num_gpu_blocks_override="None"} 1.0`,
   ].join("\n");
 }
 
 describe("the load of an engine", () => {
-  it("is what its metrics tell: the cache's tokens and the preemptions", async () => {
-    const server = await aServer(undefined, metrics(page({ blocks: 2400, preemptions: 7 })));
-    expect(await anEngine({ baseUrls: [server.baseUrl] }).load?.()).toEqual({ cacheTokens: 38_400, preemptions: 7 });
+  it("is what its metrics tell: the tokens that its cache holds", async () => {
+    const server = await aServer(undefined, metrics(page({ blocks: 2400 })));
+    expect(await anEngine({ baseUrls: [server.baseUrl] }).load?.()).toEqual({ cacheTokens: 38_400 });
   });
 
   it("is the sum over the engines of a server, and over servers", async () => {
-    const both = `${page({ blocks: 1000, preemptions: 1 })}\n${page({ blocks: 500, preemptions: 2 }).replaceAll('engine="0"', 'engine="1"')}`;
+    const both = `${page({ blocks: 1000 })}\n${page({ blocks: 500 }).replaceAll('engine="0"', 'engine="1"')}`;
     const [first, second] = [
       await aServer(undefined, metrics(both)),
-      await aServer(undefined, metrics(page({ blocks: 100, preemptions: 4 }))),
+      await aServer(undefined, metrics(page({ blocks: 100 }))),
     ];
     const engine = anEngine({ baseUrls: [first.baseUrl, second.baseUrl] });
-    expect(await engine.load?.()).toEqual({ cacheTokens: 25_600, preemptions: 7 });
+    expect(await engine.load?.()).toEqual({ cacheTokens: 25_600 });
   });
 
   it.each([
     ["is not known without such a page", {}, undefined],
     ["says nothing where the page is no metrics", metrics("<html>Welcome</html>"), {}],
-    ["leaves out what cannot be", metrics(page({ blocks: 0, preemptions: Number.NaN })), {}],
-    ["leaves out negative counts", metrics(page({ blocks: -5, preemptions: -1 })), {}],
+    ["leaves out what cannot be", metrics(page({ blocks: 0 })), {}],
+    ["leaves out negative counts", metrics(page({ blocks: -5 })), {}],
   ])("%s", async (_, options, load) => {
     const server = await aServer(undefined, options);
     expect(await anEngine({ baseUrls: [server.baseUrl] }).load?.()).toEqual(load);
   });
 
   it("does not believe in a cache that holds less than one context", async () => {
-    const server = await aServer(undefined, metrics(page({ blocks: 10, preemptions: 0 })));
+    const server = await aServer(undefined, metrics(page({ blocks: 10 })));
     const engine = anEngine({ baseUrls: [server.baseUrl] });
     await engine.connect();
-    expect(await engine.load?.()).toEqual({ preemptions: 0 });
+    expect(await engine.load?.()).toEqual({});
   });
 
   it("is empty while the server is away", async () => {
-    const server = await aServer(undefined, metrics(page({ blocks: 1000, preemptions: 0 })));
+    const server = await aServer(undefined, metrics(page({ blocks: 1000 })));
     const engine = anEngine({ baseUrls: [server.baseUrl] });
     await server.close();
     expect(await engine.load?.()).toEqual({});
@@ -62,8 +62,8 @@ describe("the load of an engine", () => {
 
   it("counts others' requests: a new candidate goes where fewer are", async () => {
     const [crowded, quiet] = [
-      await aServer(undefined, metrics(page({ blocks: 1000, preemptions: 0, running: 9 }))),
-      await aServer(undefined, metrics(page({ blocks: 1000, preemptions: 0, running: 1 }))),
+      await aServer(undefined, metrics(page({ blocks: 1000, running: 9 }))),
+      await aServer(undefined, metrics(page({ blocks: 1000, running: 1 }))),
     ];
     const engine = anEngine({ baseUrls: [crowded.baseUrl, quiet.baseUrl] });
     await engine.load?.();
