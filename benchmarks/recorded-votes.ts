@@ -5,8 +5,9 @@ import { ballotOf } from "../pipeline/core/answer-policy.ts";
 import { randomStream, shuffled } from "../pipeline/core/seed.ts";
 import type { Voter } from "../pipeline/core/vote.ts";
 
-/** A candidate of a recorded run: its ballot, and how many tokens the model wrote for it. */
+/** A candidate of a recorded run: its ballot, whether that is right, and how many tokens the model wrote for it. */
 export interface RecordedCandidate extends Voter {
+  isRight: boolean;
   tokens: number;
 }
 
@@ -26,20 +27,27 @@ export function recordedSets(dataFolder: string): RecordedSet[] {
     id: string | number;
     sample: number;
     predicted: string | null;
+    correct: boolean;
   }
   const samples = (name: string) =>
     grouped(
       rows<Sample>(name),
       ({ id }) => `${id}`,
-      ({ predicted }) => predicted,
+      ({ predicted, correct }) => ({ answer: predicted, isRight: correct }),
     );
 
-  const aimo = rows<{ run: string; problem_id: string; text_answer: number | null; code_answer: number | null }>(
-    "aimo1-dsmath7b-tir",
-  );
-  const aimoAnswer = (row: (typeof aimo)[number]) => {
-    const answer = row.code_answer ?? row.text_answer;
-    return answer === null ? null : ballotOf(String(answer), { policy: "modulo", modulus: 1000 });
+  interface AimoSample {
+    run: string;
+    problem_id: string;
+    gold: number;
+    text_answer: number | null;
+    code_answer: number | null;
+  }
+  const aimo = rows<AimoSample>("aimo1-dsmath7b-tir");
+  const aimoAnswer = (row: AimoSample) => {
+    const given = row.code_answer ?? row.text_answer;
+    const answer = given === null ? null : ballotOf(String(given), { policy: "modulo", modulus: 1000 });
+    return { answer, isRight: answer === `${row.gold % 1000}` };
   };
   const pooled = grouped(shuffled(aimo, randomStream(1)), (row) => row.problem_id, aimoAnswer);
   return [
@@ -64,12 +72,14 @@ function readRows<Row>(file: string): Row[] {
 function grouped<Row extends { text: string }>(
   rows: readonly Row[],
   problemOf: (row: Row) => string,
-  answerOf: (row: Row) => string | null,
+  answerOf: (row: Row) => { answer: string | null; isRight: boolean },
 ): RecordedCandidate[][] {
   return [...Map.groupBy(rows, problemOf).values()].map((ofProblem) =>
     ofProblem.map((row, candidate): RecordedCandidate => {
-      const answer = answerOf(row)?.trim();
-      return { candidate, turns: 1, tokens: countTokens(withoutOutputs(row.text)), ...(answer && { answer }) };
+      const { answer: given, isRight } = answerOf(row);
+      const answer = given?.trim();
+      const tokens = countTokens(withoutOutputs(row.text));
+      return { candidate, turns: 1, isRight, tokens, ...(answer && { answer }) };
     }),
   );
 }

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { countTokens } from "../../pipeline/adapters/replay-engine/tokenizer.ts";
+import { dataRows } from "../../tests/helpers/data-folder.ts";
 
 /** How long a candidate's turns are. Behind each but the last stands a program's output. */
 export interface TraceLengths {
@@ -13,20 +12,12 @@ export interface ProblemLengths {
   traces: readonly TraceLengths[];
 }
 
-const dataFolder = process.env.SCTIR_DATA ?? fileURLToPath(new URL("../../../shared/data", import.meta.url));
-const file = "recordings/aimo1-dsmath7b-tir.jsonl";
-
 /**
  * Problems of `width` candidates each, with the lengths of what a 7B model really wrote: 2,053 recorded samples of five
- * problems of the first AIMO Progress Prize, each sample used once. Undefined where the data folder is absent.
+ * problems of the first AIMO Progress Prize, each used once. None where the folder of recordings is absent.
  */
-export function recordedProblems(width: number, depth: number): ProblemLengths[] | undefined {
-  const path = `${dataFolder}/${file}`;
-  if (!existsSync(path)) return undefined;
-  const rows = readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as { problem_id: string; prompt: string; text: string });
+export function recordedProblems(width: number, depth: number): ProblemLengths[] {
+  const rows = dataRows<{ problem_id: string; prompt: string; text: string }>("recordings/aimo1-dsmath7b-tir.jsonl");
   const pools = Map.groupBy(rows, ({ problem_id }) => problem_id);
   return [...pools.values()].flatMap((samples) => {
     const promptTokens = countTokens(samples[0]?.prompt ?? "");
