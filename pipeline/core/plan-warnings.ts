@@ -102,10 +102,11 @@ function batchIsOff(card: EngineCard, { config, servers }: PlannedRun, { expecte
   const sequencesAtMost = servers * card.maxSequences;
   const running = Math.min(inFlight, sequencesAtMost);
   const found: PlanWarning[] = [];
-  if (inFlight > sequencesAtMost) {
+  if (inFlight > 1.5 * sequencesAtMost) {
+    // Some more are of use: they fill in for those whose programs run.
     found.push({
       finding: `${inFlight} candidates are in flight, and the engine decodes ${sequencesAtMost} at once: the rest waits there`,
-      advice: `Start it with --max-num-seqs ${Math.ceil(inFlight / servers)}, or set schedule.concurrency to ${sequencesAtMost}.`,
+      advice: `Start it with --max-num-seqs ${Math.ceil(inFlight / servers)}, or set schedule.concurrency to ${Math.round(1.25 * sequencesAtMost)}.`,
     });
   }
   if (running > fitAtEnd) {
@@ -115,7 +116,10 @@ function batchIsOff(card: EngineCard, { config, servers }: PlannedRun, { expecte
         : [fitAtEnd, "at their end: when many are long at once, some are thrown out and computed again (preemption)"];
     found.push({
       finding: `${running} candidates run at once, and the KV cache holds ${fit} ${consequence}`,
-      advice: `Set schedule.concurrency to ${Math.max(1, fit)}; or take a model with fewer KV heads, weights of fewer bits, or shorter turns.`,
+      advice:
+        schedule.mode === "throughput"
+          ? "sctir holds candidates back itself (docs/schedule.md). For more at once: fewer KV heads, weights of fewer bits, shorter turns."
+          : `Lower sampling.width towards ${Math.max(1, fit)}; or take a model with fewer KV heads, weights of fewer bits, or shorter turns.`,
     });
   }
   const room = Math.min(sequencesAtMost, fitAtEnd);
