@@ -54,19 +54,22 @@ def end_namespace() -> Used:
 
 def end_descendants(session: int) -> Used:
     """For a subreaper: ends all descendants. Without /proc only the given session's process group can be found."""
-    used = NOTHING
+    used, killed = NOTHING, set()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            ended = reap()
+            while ended := reap():
+                used += ended[2]
+                killed.discard(ended[0])
         except ChildProcessError:
             return used
-        if ended:
-            used += ended[2]
-            continue
         if os.path.isdir("/proc/self"):
-            for pid in stop_descendants():
-                send(pid, signal.SIGKILL)
+            # One that is killed forks no more, so what it leaves is found the next time. Those that are ending anyway
+            # are left alone: they need the cores for it.
+            while found := {pid for pid in set(family()) - killed if lives(pid)}:
+                for pid in found:
+                    send(pid, signal.SIGKILL)
+                killed |= found
         else:
             try:
                 os.killpg(session, signal.SIGKILL)
@@ -153,16 +156,6 @@ def state_of(pid: int) -> str:
             return file.read().rpartition(b")")[2].split()[0].decode()
     except OSError:
         return ""
-
-
-def stop_descendants() -> set[int]:
-    """Stops processes until all descendants stand still, for one that forks on is never caught otherwise."""
-    stopped: set[int] = set()
-    while moving := descendants() - stopped:
-        for pid in moving:
-            send(pid, signal.SIGSTOP)
-        stopped |= moving
-    return stopped
 
 
 def family() -> list[int]:
