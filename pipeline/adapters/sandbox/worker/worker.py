@@ -131,8 +131,14 @@ class Worker:
             if not self.readable_by_user():
                 self.user = None
         self.processes = self.process_limit()
+        # What is the same for all programs, they inherit.
+        if os.geteuid() == 0 and self.settings.isolation != "none":
+            confinement.bound_capabilities(self.keep_reading)
         if self.settings.isolation != "none":
             self.seccomp = self.system_call_filter()
+            if self.seccomp is not None and not self.shares_user:
+                confinement.enter_seccomp(self.seccomp)
+                self.seccomp = None
         if self.settings.sessions_directory and self.settings.sessions > 0 and processes.tells_children():
             self.sessions = sessions.Sessions(self, self.settings.sessions_directory, self.settings.sessions)
 
@@ -153,9 +159,12 @@ class Worker:
 
     def system_call_filter(self, own_id: int | None = None) -> bytes | None:
         """Without namespaces, a program that runs under our own user could get at our files and processes."""
-        shares_user = self.settings.isolation == "limits" and self.user is None
-        self.signals_only_to_self = shares_user and not confinement.landlock_stops_signals()
-        return system_calls.system_call_filter(shares_user, own_id if self.signals_only_to_self else None)
+        self.signals_only_to_self = self.shares_user and not confinement.landlock_stops_signals()
+        return system_calls.system_call_filter(self.shares_user, own_id if self.signals_only_to_self else None)
+
+    @property
+    def shares_user(self) -> bool:
+        return self.settings.isolation == "limits" and self.user is None
 
     def process_limit(self) -> int | None:
         """RLIMIT_NPROC counts the processes of a user, and in a user namespace those inside since Linux 5.14."""
