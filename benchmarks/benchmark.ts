@@ -35,6 +35,8 @@ export interface BenchmarkResult {
   /** What the figures depend on: versions, isolation, concurrency. */
   conditions: Record<string, string | number>;
   rows: Row[];
+  /** Where times are not the point: a table of its own instead of `rows`, each line by the names of its columns. */
+  figures?: Record<string, string | number>[];
   /** What the benchmark is to show, and whether it did. */
   aims: { aim: string; measured: string; reached: boolean }[];
 }

@@ -1,18 +1,9 @@
 import type { BenchmarkResult, Row } from "./benchmark.ts";
 
-/** The rows as a Markdown table, which reads well on a terminal too. */
-export function tableOf({ rows }: Pick<BenchmarkResult, "rows">): string {
-  const header = [
-    "task",
-    "way",
-    "runs",
-    "per second",
-    "median ms",
-    "p99 ms",
-    "medians of the rounds",
-    "the first way's lead",
-  ];
-  const lines = [header, ...rows.map(cellsOf)];
+/** The rows, or the figures, as a Markdown table, which reads well on a terminal too. */
+export function tableOf({ rows, figures }: Pick<BenchmarkResult, "rows" | "figures">): string {
+  const lines = figures ? linesOf(figures) : [timeHeader, ...rows.map(cellsOf)];
+  const header = lines[0] ?? [];
   const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
   const isText = (column: number) => column < 2;
   const texts = lines.map((cells) => {
@@ -23,6 +14,24 @@ export function tableOf({ rows }: Pick<BenchmarkResult, "rows">): string {
   });
   const rule = widths.map((width, column) => (isText(column) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
   return [texts[0], `| ${rule.join(" | ")} |`, ...texts.slice(1)].join("\n");
+}
+
+const timeHeader = [
+  "task",
+  "way",
+  "runs",
+  "per second",
+  "median ms",
+  "p99 ms",
+  "medians of the rounds",
+  "the first way's lead",
+];
+
+function linesOf(figures: NonNullable<BenchmarkResult["figures"]>): string[][] {
+  const header = Object.keys(figures[0] ?? {});
+  const cell = (value: string | number = "") =>
+    Number.isInteger(value) || typeof value === "string" ? `${value}` : figure(value);
+  return [header, ...figures.map((line) => header.map((name) => cell(line[name])))];
 }
 
 function cellsOf({ task, way, runs, perSecond, median, p99, spread, ratio }: Row): string[] {

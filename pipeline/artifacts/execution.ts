@@ -13,6 +13,8 @@ export const executionSchema = z.strictObject({
   peakMemoryMiB: z.number().nonnegative(),
   /** Its session was rebuilt by running the earlier blocks again: whether their outputs were those of the journal. */
   rebuilt: z.enum(["same", "diverged"]).optional(),
+  /** It ended for want of this module: no package of that name is installed. */
+  missingModule: z.string().optional(),
 });
 export type Execution = z.infer<typeof executionSchema>;
 export type ExecutionOutcome = Execution["outcome"];

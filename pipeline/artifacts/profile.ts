@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { answerPolicySchema } from "./answer-policy.ts";
+import { pythonModules } from "./python-modules.ts";
 
 /**
  * How to talk with a family of models: data only, a file in profiles/.
@@ -28,6 +29,9 @@ export const profileSchema = z.strictObject({
   state: z
     .enum(["stateless", "session"])
     .describe("what a block sees of earlier ones, unless the config says otherwise"),
+  preload: pythonModules
+    .optional()
+    .describe("modules that are imported once, for all blocks, unless the config says otherwise [the usual libraries]"),
   prelude: z.array(z.string()).describe("lines put before a block"),
   lastLine: z
     .enum(["wrap-print", "show-expression", "as-is"])

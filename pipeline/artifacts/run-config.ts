@@ -2,6 +2,7 @@ import { z } from "zod";
 import { answerConfigSchema } from "./answer-policy.ts";
 import { fieldChoiceSchema } from "./dataset-card.ts";
 import { integerText } from "./identifier.ts";
+import { pythonModules } from "./python-modules.ts";
 
 const positive = z.number().int().positive();
 
@@ -72,6 +73,20 @@ const replayEngineSchema = z.strictObject({
   recordings: z.array(recordingSourceSchema).min(1),
   model: z.string().default("replay"),
   maxModelLen: positive.default(32768),
+  timing: z
+    .strictObject({
+      card: z.string().describe("an engine card: a file in engines/, or a path"),
+      clock: z
+        .union([z.literal("virtual"), z.strictObject({ speedUp: z.number().positive() })])
+        .default("virtual")
+        .describe("virtual: no real time passes while nothing is computed; speedUp: real time, so many times as fast"),
+      python: z
+        .enum(["measured", "recorded"])
+        .default("measured")
+        .describe("recorded: no program is run; outputs and times are those of the recordings, which are journals"),
+    })
+    .optional()
+    .describe("answers take as long as this engine would take [none at all]"),
 });
 
 const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema]);
@@ -104,6 +119,9 @@ export const runConfigSchema = z.strictObject({
         .enum(["stateless", "session"])
         .optional()
         .describe("what a block sees of earlier ones [as the profile says]"),
+      preload: pythonModules
+        .optional()
+        .describe("modules that are imported once, for all blocks [as the profile says]"),
     })
     .prefault({}),
   answer: answerConfigSchema.optional().describe("[as the profile says]"),
@@ -118,16 +136,22 @@ export const runConfigSchema = z.strictObject({
     .strictObject({
       problemSeconds: z.number().positive().nullable().default(null),
       totalSeconds: z.number().positive().nullable().default(null),
-      policy: z.enum(["fixed"]).default("fixed"),
+      policy: z
+        .enum(["fixed", "bank"])
+        .default("fixed")
+        .describe("bank: time that a problem does not need goes to later ones"),
     })
     .prefault({}),
   schedule: z
     .strictObject({
       mode: z.enum(["throughput", "exam"]).default("throughput"),
-      concurrency: positive.default(64).describe("candidates in flight, over all problems"),
+      concurrency: positive.default(64).describe("turns in flight at a time, over all problems"),
       order: z.union([z.literal("given"), z.strictObject({ random: z.number().int() })]).default("given"),
     })
     .prefault({}),
-  earlyStop: z.enum(["off"]).default("off"),
+  earlyStop: z
+    .union([z.enum(["off", "certain"]), z.strictObject({ confidence: z.number().gt(0.5).lt(1) })])
+    .default("off")
+    .describe("cancel a problem's candidates once its vote's winner is certain, or is so with this probability"),
 });
 export type RunConfig = z.output<typeof runConfigSchema>;

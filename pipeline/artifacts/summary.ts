@@ -2,6 +2,7 @@ import { z } from "zod";
 import { candidateOutcomes } from "./candidate.ts";
 import { executionOutcomes } from "./execution.ts";
 import { count } from "./identifier.ts";
+import { wasteSchema } from "./waste.ts";
 
 /** An uncertainty of an estimate. `sampling`: other seeds, same problems; `population`: other problems of this kind. */
 export const intervalSchema = z.strictObject({
@@ -42,7 +43,8 @@ export const setSummarySchema = z.strictObject({
   identicalCandidates: count, // candidates whose whole text equals an earlier one's of the same problem
   tokens: z.strictObject({ prompt: count, completion: count }),
   seconds: z.number().nonnegative(), // summed over candidates
-  engineBusyShare: z.number().optional(),
+  engineBusyShare: z.number().optional(), // of the time in which anything of the run was under way
+  waste: wasteSchema.optional(),
 });
 export type SetSummary = z.infer<typeof setSummarySchema>;
 

@@ -9,7 +9,7 @@ export const voteSchema = z.strictObject({
   tally: z.array(z.strictObject({ answer: integerText, count, score: z.number().optional() })),
   candidates: count,
   rule: z.string().min(1),
-  decidedAfter: count.optional(),
+  decidedAfter: count.optional(), // candidates that had ended when an early stop cancelled the others
   meta,
 });
 export type Vote = z.infer<typeof voteSchema>;

@@ -25,6 +25,11 @@ export const commandIndex: readonly IndexedCommand[] = [
   indexed("score <directory>", "stage 5: compare with the gold answers", () => import("../commands/score.ts")),
   indexed("solve <problem> <config>", "one problem, its trace shown as it grows", () => import("../commands/solve.ts")),
   indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
+  indexed(
+    "plan <config>",
+    "what fits on which GPUs and how long a run takes, by arithmetic, without an engine",
+    () => import("../commands/plan.ts"),
+  ),
   indexed("datasets", "the known validation sets, and fetching them", () => import("../commands/datasets.ts")),
   indexed(
     "serve-replay <recordings..>",

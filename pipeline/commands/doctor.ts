@@ -13,6 +13,7 @@ import { checkPython } from "../adapters/environment/python-packages.ts";
 import { findInterpreter } from "../adapters/sandbox/interpreter.ts";
 import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
+import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { printJson, printLine } from "./output.ts";
 import { projectPath } from "./project-folder.ts";
 import { type LoadedConfig, loadRunConfig } from "./run-config-file.ts";
@@ -57,10 +58,7 @@ async function* allChecks(configPath: string | undefined, overrides: readonly st
 
 async function* machineChecks(): AsyncGenerator<CheckResult> {
   yield checkNode(process.versions.node, Boolean(process.features.typescript));
-  const python = await checkPython(() => findInterpreter(), {
-    requirementsPath: projectPath("requirements.txt"),
-    isOwn: !process.env.SCTIR_PYTHON,
-  });
+  const python = await checkPython(() => findInterpreter(), projectPath("requirements.txt"));
   yield* python;
   // Without Python the sandbox would fail for the same reason.
   if (python.every(({ state }) => state !== "failed")) {
@@ -74,7 +72,7 @@ async function* machineChecks(): AsyncGenerator<CheckResult> {
   );
 }
 
-/** The config itself, then each of its problem files and its engine. */
+/** The config itself, then each of its problem files, its engine, and what its programs begin with. */
 export async function* configChecks(path: string, overrides: readonly string[] = []): AsyncGenerator<CheckResult> {
   let loaded: LoadedConfig;
   try {
@@ -88,7 +86,23 @@ export async function* configChecks(path: string, overrides: readonly string[] =
   const shape = `${sampling.width} candidates × ${sampling.depth} turns`;
   yield ok("config", `${path}: ${strategy}, profile ${profile.name}, ${shape}`);
   for (const source of config.problems) yield checkProblems(source, { read: loadProblems });
-  yield* await checkEngine(() => openConfiguredEngine(config.engine, profile), config);
+  // One attempt: what a server says as it fails matters, not that it is gone at the next one.
+  const engine = config.engine.kind === "vllm" ? { ...config.engine, maxAttempts: 1 } : config.engine;
+  yield* await checkEngine(async () => (await openConfiguredEngine(engine, profile)).engine, config);
+  if (strategy !== "cot") yield checkPrograms(loaded);
+}
+
+/** Whether the modules can be imported that the config or its profile wants preloaded, and the profile's prelude runs. */
+async function checkPrograms({ config, profile }: LoadedConfig): Promise<CheckResult> {
+  const check = "programs";
+  try {
+    const { sandbox } = await openConfiguredSandbox(config, profile, { size: 1 });
+    await sandbox.close();
+    const modules = config.python.preload?.join(", ") ?? "the usual libraries";
+    return ok(check, `preloaded: ${modules || "none"}; what ${profile.name} puts before them runs`);
+  } catch (error) {
+    return failedBy(check, error);
+  }
 }
 
 function printCheck({ check, state, detail, mend }: CheckResult): void {

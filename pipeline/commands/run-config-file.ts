@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { type Profile, profileSchema } from "../artifacts/profile.ts";
-import { type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
+import { type EngineConfig, type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
 import { nearestName } from "../core/schema-issue.ts";
 import { UserError } from "../core/user-error.ts";
 import { projectPath } from "./project-folder.ts";
@@ -57,6 +57,7 @@ function checkTogether(path: string, { engine, problems }: RunConfig): void {
 }
 
 function withProfile(config: RunConfig, profile: Profile): RunConfig {
+  const preload = config.python.preload ?? profile.preload;
   return {
     ...config,
     answer: config.answer ?? profile.policy,
@@ -64,6 +65,7 @@ function withProfile(config: RunConfig, profile: Profile): RunConfig {
       ...config.python,
       outputCharacters: config.python.outputCharacters ?? profile.outputCharacters,
       state: config.python.state ?? profile.state,
+      ...(preload === undefined ? {} : { preload }),
     },
   };
 }
@@ -79,14 +81,25 @@ function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
       ...(source.path === undefined ? {} : { path: absolute(source.path) }),
       ...(source.file === undefined ? {} : { file: absolute(source.file) }),
     })),
-    engine:
-      engine.kind === "replay"
-        ? { ...engine, recordings: engine.recordings.map((source) => ({ ...source, file: absolute(source.file) })) }
-        : engine,
+    engine: engine.kind === "replay" ? replayWithAbsolutePaths(engine, absolute) : engine,
   };
 }
 
-const isPath = (profile: string) => /[/\\]|\.ya?ml$/u.test(profile);
+function replayWithAbsolutePaths(
+  { timing, recordings, ...engine }: Extract<EngineConfig, { kind: "replay" }>,
+  absolute: (path: string) => string,
+): EngineConfig {
+  return {
+    ...engine,
+    recordings: recordings.map((source) => ({ ...source, file: absolute(source.file) })),
+    ...(timing === undefined
+      ? {}
+      : { timing: { ...timing, card: isPath(timing.card) ? absolute(timing.card) : timing.card } }),
+  };
+}
+
+/** Whether a profile or a card is named by its file instead of its name. */
+const isPath = (nameOrPath: string) => /[/\\]|\.ya?ml$/u.test(nameOrPath);
 
 /** A profile by name (a file in profiles/) or by path. */
 export async function loadProfile(nameOrPath: string): Promise<Profile> {
@@ -140,6 +153,7 @@ const free = new Set([
   "engine.maxAttempts",
   "engine.patienceSeconds",
   "schedule.concurrency",
+  "python.preload",
 ]);
 
 /** The keys, dotted, in which two configs differ such that their results could. */

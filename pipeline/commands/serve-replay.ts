@@ -1,7 +1,9 @@
 import type { CommandModule } from "yargs";
 import { loadRecordings } from "../adapters/replay-engine/recordings.ts";
 import { startReplayServer } from "../adapters/replay-engine/replay-server.ts";
+import { scaledClock } from "../adapters/virtual-clock/scaled-clock.ts";
 import { UserError } from "../core/user-error.ts";
+import { emulate } from "./embedded-engine.ts";
 import { printLine, printNote } from "./output.ts";
 
 interface ServeReplayOptions {
@@ -11,7 +13,9 @@ interface ServeReplayOptions {
   host: string;
   port: number;
   model: string;
-  "max-model-len": number;
+  "max-model-len": number | undefined;
+  card: string | undefined;
+  "speed-up": number | undefined;
   verbose: boolean;
   json: boolean;
 }
@@ -38,11 +42,14 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       .option("host", { type: "string", default: "127.0.0.1", describe: "address to listen on" })
       .option("port", { type: "number", default: 8000, describe: "port to listen on; 0 takes a free one" })
       .option("model", { type: "string", default: "replay", describe: "name under which it is served" })
-      .option("max-model-len", { type: "number", default: 32768, describe: "context length in tokens" })
+      .option("max-model-len", { type: "number", describe: "context length in tokens [the card's, or 32768]" })
+      .option("card", { type: "string", describe: "answers take as long as this engine would take (docs/emulator.md)" })
+      .option("speed-up", { type: "number", implies: "card", describe: "so many times as fast as that [1]" })
       .option("verbose", { type: "boolean", default: false, describe: "log each request to stderr" })
       .option("json", { type: "boolean", default: false, describe: "print as JSON where it listens" })
       .example("$0 serve-replay traces.jsonl --port 8000", "recorded traces for any client of vLLM")
-      .example("$0 serve-replay results/my-run", "an earlier run's turns, as its model wrote them"),
+      .example("$0 serve-replay results/my-run", "an earlier run's turns, as its model wrote them")
+      .example("$0 serve-replay traces.jsonl --card t4x2-deepseekmath-7b-gptq8 --speed-up 60", "an hour in a minute"),
 
   async handler(options) {
     const {
@@ -52,11 +59,17 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       host,
       port,
       model,
-      "max-model-len": maxModelLen,
+      card,
+      "speed-up": speedUp = 1,
     } = options;
     const { verbose, json } = options;
     checkNumber("--port", port, 0, 65535);
-    checkNumber("--max-model-len", maxModelLen, 1, Number.MAX_SAFE_INTEGER);
+    if (!(speedUp > 0 && Number.isFinite(speedUp))) {
+      throw new UserError("--speed-up must be a number above 0.", { hint: "For example --speed-up 60." });
+    }
+    const emulated = card === undefined ? undefined : await emulate(card, scaledClock(speedUp));
+    const maxModelLen = options["max-model-len"] ?? emulated?.maxModelLen ?? 32768;
+    checkNumber("--max-model-len", maxModelLen, 1, emulated?.maxModelLen ?? Number.MAX_SAFE_INTEGER);
     const conditions = Object.fromEntries(where.map(condition));
     const notes: string[] = [];
     const recordings = await loadRecordings(
@@ -69,6 +82,7 @@ export const command: CommandModule<object, ServeReplayOptions> = {
       maxModelLen,
       host,
       port,
+      ...(emulated ? { timed: emulated.timed } : {}),
       ...(verbose ? { log: printNote } : {}),
     });
     const interrupted = interruption();
@@ -81,6 +95,7 @@ export const command: CommandModule<object, ServeReplayOptions> = {
     } else {
       for (const note of notes) printNote(note);
       printLine(`Serving ${traces} traces of ${problems} problems as model ${model} at ${url}\n`);
+      if (emulated) printLine(`as ${emulated.title}${speedUp === 1 ? "" : `, ${speedUp} times as fast`}\n`);
       printLine(`  ${curlExample(url, model, recordings.problems[0]?.statement ?? "")}\n`);
       printLine("Ctrl-C ends it.");
     }

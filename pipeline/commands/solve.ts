@@ -1,6 +1,5 @@
 import { text } from "node:stream/consumers";
 import type { CommandModule } from "yargs";
-import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { Turn } from "../artifacts/turn.ts";
@@ -9,9 +8,10 @@ import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { visibleText } from "../core/visible-text.ts";
 import { vote } from "../core/vote.ts";
-import { checkAnythingWasEvaluated, generateCandidates } from "../stages/generate.ts";
-import type { GenerateEvent } from "../stages/ports.ts";
+import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
+import type { GenerateEvent, Journal } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
+import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { Interruption, interrupted } from "./interruption.ts";
 import { printJson, printLine, printNote, table } from "./output.ts";
 import { loadRunConfig } from "./run-config-file.ts";
@@ -45,10 +45,13 @@ export const command: CommandModule<unknown, SolveArguments> = {
       throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
     const { config, profile } = await loadRunConfig(path, set);
     const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
-    const engine = await openConfiguredEngine(config.engine, profile);
-    const sandbox = await openPythonSandbox({ allowUnsafe: unsafePython });
+    const { engine, time } = await openConfiguredEngine(config.engine, profile);
+    const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython });
+    for (const note of notes) printNote(`note: ${note}`);
     using interruption = new Interruption();
     const turns: Turn[] = [];
+    const clock = time?.clock ?? wallClock;
+    const journal: Journal = { append: async (row) => void turns.push(row), close: async () => {} };
     try {
       const description = await engine.connect();
       printNote(
@@ -56,12 +59,11 @@ export const command: CommandModule<unknown, SolveArguments> = {
       );
       const candidates = await generateCandidates(
         [selected satisfies SelectedProblem],
-        new Map(),
+        emptyCheckpoint(),
         {
           engine,
-          sandbox,
-          journal: { append: async (row) => void turns.push(row), close: async () => {} },
-          clock: wallClock,
+          ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }),
+          clock,
           observe: json ? () => {} : showTrace,
         },
         {
@@ -71,7 +73,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
             sampling: { ...config.sampling, replicates: 1 },
           },
           rules: reasoningRules(profile, config),
-          beganAt: Date.now(),
+          beganAt: clock.now(),
           stopping: interruption.signal,
           secondsSpent: 0,
         },

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
-import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { runFilter } from "../stages/filter.ts";
@@ -12,6 +12,7 @@ import type { Clock, Engine, Observe, ProblemReader, PythonSandbox } from "../st
 import { runScore } from "../stages/score.ts";
 import { runVote } from "../stages/vote.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
+import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { printNote } from "./output.ts";
 import type { RunSession } from "./run-session.ts";
 
@@ -51,7 +52,7 @@ export async function generateStage(session: RunSession, options: GenerateStageO
   const answer = config.answer ?? profile.policy;
   const rules = reasoningRules(profile, config);
   const problems = await readSelected(store);
-  const engine = await openConfiguredEngine(config.engine, profile);
+  const { engine, time } = await openConfiguredEngine(config.engine, profile);
   let sandbox: PythonSandbox | undefined;
   try {
     const server = await engine.connect();
@@ -59,10 +60,12 @@ export async function generateStage(session: RunSession, options: GenerateStageO
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
     printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
     sandbox = noSandbox;
-    if (config.strategy !== "cot") {
-      sandbox = await openPythonSandbox({ allowUnsafe: options.allowUnsafe });
-      const description = await sandbox.describe();
+    if (config.strategy !== "cot" && time?.runsPrograms !== false) {
+      const opened = await openConfiguredSandbox(config, profile, { allowUnsafe: options.allowUnsafe });
+      const { description, notes } = opened;
+      sandbox = opened.sandbox;
       await session.update({ sandbox: description });
+      for (const note of notes) printNote(`note: ${note}`);
       printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
     }
     const builder = new CheckpointBuilder(problems, rules);
@@ -73,25 +76,27 @@ export async function generateStage(session: RunSession, options: GenerateStageO
         printNote(`note: turns.jsonl ended in half a line of ${bytes} bytes, cut off; that turn is made again`),
     );
     if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
-    const spentBefore = manifest.stages.generate?.seconds ?? 0;
-    const startedAt = performance.now();
+    // A process that was killed recorded no time; its turns tell.
+    const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
+    const clock = time?.clock ?? wallClock;
+    const startedAt = clock.now();
     const record = (complete: boolean, turns: number, candidates: number) =>
       session.recordStage("generate", {
         candidates,
         turns: builder.turns + turns,
         complete: complete ? 1 : 0,
-        seconds: round(spentBefore + (performance.now() - startedAt) / 1000),
+        seconds: round(spentBefore + (clock.now() - startedAt) / 1000),
       });
     try {
       const result = await runGenerate(
         store,
         problems,
         builder.checkpoint,
-        { engine, sandbox, journal, clock: wallClock, observe: options.observe },
+        { engine, ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }), clock, observe: options.observe },
         {
           config: { ...config, answer },
           rules,
-          beganAt: session.beganAt,
+          beganAt: time ? startedAt - 1000 * spentBefore : session.beganAt,
           stopping: options.stopping,
           secondsSpent: spentBefore,
         },
@@ -116,9 +121,17 @@ export async function scoreStage(session: RunSession): Promise<Summary> {
   const startedAt = performance.now();
   const { config, profile, runId } = session.manifest;
   const policy = config.answer ?? profile.policy;
-  const summary = await runScore(session.store, { policy, vote: config.vote, runId });
+  const summary = await runScore(session.store, {
+    ...{ policy, vote: config.vote, runId },
+    setting: { slots: slotsOf(config), depth: config.sampling.depth, afterAnswer: profile.afterAnswer },
+  });
   await session.recordStage("score", { problems: summary.all.problems, seconds: secondsSince(startedAt) });
   return summary;
+}
+
+/** Turns that can be in flight at a time. */
+function slotsOf({ schedule: { mode, concurrency }, sampling: { width } }: RunConfig): number {
+  return mode === "exam" ? Math.min(concurrency, width) : concurrency;
 }
 
 export async function hasCandidates(session: RunSession): Promise<boolean> {
@@ -138,7 +151,8 @@ const noSandbox: PythonSandbox = {
 };
 
 export const wallClock: Clock = {
-  now: () => Date.now(),
+  // Since the epoch as it was when the process started, so that it goes on where an earlier process of a run was.
+  now: () => performance.timeOrigin + performance.now(),
   after(milliseconds, callback) {
     // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once.
     const timer = setTimeout(callback, Math.min(milliseconds, 2 ** 31 - 1));

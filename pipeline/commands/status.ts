@@ -108,7 +108,7 @@ async function progressOf(store: RunStore, { config, profile }: Manifest): Promi
       lastTurnMilliseconds = Math.max(lastTurnMilliseconds ?? 0, endedAt);
     }
   }
-  const all = [...builder.checkpoint.values()];
+  const all = [...builder.checkpoint.candidates.values()];
   const ended = all.filter(({ trace }) => trace.ended);
   const groups = Map.groupBy(ended, ({ key }) => `${key.problemId}:${key.replicate}`);
   const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));

@@ -42,11 +42,14 @@ export function parseYaml(text: string, where: string): unknown {
 }
 
 /** Checks a value that came from a file; every fault is listed, with the nearest known name for an unknown key. */
-export function checked<Output>(path: string, value: unknown, schema: z.ZodType<Output>): Output {
+export function checked<Output>(
+  path: string,
+  value: unknown,
+  schema: z.ZodType<Output>,
+  hint = "docs/config.md lists every key.",
+): Output {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const faults = describeIssues(schema, result.error);
-  throw new UserError([`${path} does not hold:`, ...faults.map((fault) => `  ${fault}`)].join("\n"), {
-    hint: "docs/config.md lists every key.",
-  });
+  throw new UserError([`${path} does not hold:`, ...faults.map((fault) => `  ${fault}`)].join("\n"), { hint });
 }

@@ -10,6 +10,7 @@ interface CandidateTurns {
   executions: Map<ExecutionOutcome, number>;
   truncated: number; // turns that the token limit ended
   diverged: boolean; // its session was rebuilt, and earlier blocks gave other outputs
+  missingModules: string[]; // one for each execution that ended for want of one
 }
 
 export interface Ending {
@@ -25,7 +26,7 @@ export class JournalFacts {
   add(key: string, { turn, text, finish, execution }: Pick<Turn, "turn" | "text" | "finish" | "execution">): boolean {
     let facts = this.candidates.get(key);
     if (facts === undefined) {
-      facts = { hashes: new Map(), executions: new Map(), truncated: 0, diverged: false };
+      facts = { hashes: new Map(), executions: new Map(), truncated: 0, diverged: false, missingModules: [] };
       this.candidates.set(key, facts);
     }
     if (facts.hashes.has(turn)) return false;
@@ -33,6 +34,7 @@ export class JournalFacts {
     if (finish === "length") facts.truncated += 1;
     if (turn >= (facts.lastTurn?.turn ?? 0)) facts.lastTurn = { turn, finish };
     if (execution?.rebuilt === "diverged") facts.diverged = true;
+    if (execution?.missingModule !== undefined) facts.missingModules.push(execution.missingModule);
     if (execution) {
       facts.executions.set(execution.outcome, (facts.executions.get(execution.outcome) ?? 0) + 1);
       if (turn >= (facts.lastExecution?.turn ?? 0)) facts.lastExecution = { turn, outcome: execution.outcome };
@@ -57,6 +59,11 @@ export class JournalFacts {
   /** How many of these candidates went on in a session that is not the one their outputs came from. */
   divergedSessions(keys: Iterable<string>): number {
     return [...keys].filter((key) => this.candidates.get(key)?.diverged).length;
+  }
+
+  /** For each of these candidates that lacked any, the modules that its executions ended for want of. */
+  missingModules(keys: Iterable<string>): string[][] {
+    return [...keys].map((key) => this.candidates.get(key)?.missingModules ?? []).filter(({ length }) => length > 0);
   }
 
   /** Executions by outcome and turns cut off by the token limit, summed over these candidates. */

@@ -1,13 +1,16 @@
 import type { Candidate } from "../artifacts/candidate.ts";
 import { executionOutcomes } from "../artifacts/execution.ts";
 import { candidateKey } from "../artifacts/identifier.ts";
+import type { Profile } from "../artifacts/profile.ts";
 import type { SetSummary, Summary } from "../artifacts/summary.ts";
+import { certainWinner, type EarlyWinnerOptions } from "./early-stop/early-winner.ts";
 import { estimatesOf } from "./estimates.ts";
 import { type JournalFacts, zeros } from "./journal-facts.ts";
 import { boundsOf, countRepeats, countsOf, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
 import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
 import { randomStream, seedOf } from "./seed.ts";
-import { type VoteOptions, vote } from "./vote.ts";
+import type { TimeLine } from "./time-line.ts";
+import { type VoteOptions, type Voter, vote } from "./vote.ts";
 
 /** A candidate, without its texts: what became of it, and a fingerprint of all that it wrote. */
 export type SummaryCandidate = LedgerEntry &
@@ -28,6 +31,15 @@ interface SummaryOptions {
   vote: VoteOptions;
   width: number;
   journal: JournalFacts | undefined;
+  timeLine: TimeLine | undefined;
+  setting: RunSetting;
+}
+
+/** What a run was allowed to do, as far as the account of its waste depends on it. */
+export interface RunSetting {
+  slots: number; // turns that could have been in flight at a time
+  depth: number; // turns per candidate at most
+  afterAnswer: Profile["afterAnswer"];
 }
 
 /** The seed of the resampling behind intervals: the same artifacts give the same summary. */
@@ -64,7 +76,7 @@ function summarizeSet(
   problems: readonly SummaryProblem[],
   scores: ReadonlyMap<SummaryProblem, ProblemScore>,
   sizes: number[],
-  { vote, width, journal }: SummaryOptions,
+  { vote, width, journal, timeLine, setting }: SummaryOptions,
 ): SetSummary {
   const votes = problems.flatMap(({ expected, replicates }) =>
     replicates.map((replicate) => ({ ...replicate, expected, correct: replicate.elected === expected })),
@@ -107,8 +119,23 @@ function summarizeSet(
       completion: sum(candidates.map(({ tokens }) => tokens.completion)),
     },
     seconds: sum(candidates.map(({ milliseconds }) => milliseconds)) / 1000,
+    ...timeLine?.account(
+      votes.map((each) => each.candidates),
+      setting.slots,
+      (ended) => isDecided(ended, width, { ...vote, ...setting }),
+    ),
   };
 }
+
+/** Whether these candidates settle the vote, whatever the others do in their turns. */
+function isDecided(ended: readonly Voter[], width: number, options: EarlyWinnerOptions): boolean {
+  const numbers = new Set(ended.map(({ candidate }) => candidate));
+  const all = Array.from({ length: width }, (_, candidate) => ({ candidate, turns: 0 }));
+  const open = all.filter(({ candidate }) => !numbers.has(candidate));
+  return certainWinner({ ended, open }, options) !== undefined;
+}
+
+const modulesNamed = 5; // in a warning
 
 /** What a reader should know before trusting the numbers. */
 function warningsOf(problems: readonly SummaryProblem[], { vote: options, journal }: SummaryOptions): string[] {
@@ -151,6 +178,16 @@ function warningsOf(problems: readonly SummaryProblem[], { vote: options, journa
     warnings.push(
       `${diverged} of ${candidates.length} candidates went on in a Python session that was rebuilt from their earlier ` +
         "blocks, which printed something else than before (`execution.rebuilt: diverged` in turns.jsonl).",
+    );
+  }
+  const missing = journal?.missingModules(candidates.map(candidateKey)) ?? [];
+  if (missing.length > 0) {
+    const counts = Object.entries(countsOf(missing.flat()));
+    const named = counts.slice(0, modulesNamed).map(([name, count]) => `${name} (${count})`);
+    const more = counts.length > named.length ? ` and ${counts.length - named.length} more` : "";
+    warnings.push(
+      `${missing.flat().length} executions in ${missing.length} candidates failed because a module is not installed: ` +
+        `${named.join(", ")}${more}. \`sctir doctor\` says how to add a package.`,
     );
   }
   if (journal === undefined) {

@@ -16,7 +16,12 @@ export type VoteOptions = Pick<RunConfig["vote"], "ties" | "fallback">;
  * comes earliest in this order.
  */
 export function inVoteOrder<Row extends Voter>(voters: readonly Row[], ties: VoteOptions["ties"]): Row[] {
-  return voters.toSorted((a, b) => rank(a, ties) - rank(b, ties) || a.candidate - b.candidate);
+  return voters.toSorted((a, b) => compareInVoteOrder(a, b, ties));
+}
+
+/** Negative where `a` votes before `b`. */
+export function compareInVoteOrder(a: Voter, b: Voter, ties: VoteOptions["ties"]): number {
+  return rank(a, ties) - rank(b, ties) || a.candidate - b.candidate;
 }
 
 /** What comes before the candidate number in vote order; candidates of equal rank differ by chance alone. */

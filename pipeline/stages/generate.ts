@@ -2,28 +2,30 @@ import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import { byKey, candidateKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
-import { expectedAnswer } from "../core/answer-policy.ts";
+import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
+import { allowedSeconds } from "../core/budget.ts";
+import { coveredMilliseconds, type Stretch } from "../core/covered-time.ts";
+import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
+import { Admission } from "./admission.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Observe, RunStore } from "./ports.ts";
-import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+import { type CandidatePorts, type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+import { VoteGroup } from "./vote-group.ts";
 import { watchedEngine } from "./watched-engine.ts";
 
-/** All candidates of one problem in one replicate: what is voted on together, and what a budget is for. */
-interface Group {
-  problem: SelectedProblem;
-  replicate: number;
-  finished: Candidate[];
-  deadline: AbortController;
-  cancelTimer?: () => void;
+/** What the journal knows: candidates by key, and when each vote group was worked on, in milliseconds of the run. */
+export interface Checkpoint {
+  candidates: Map<string, CandidateProgress>;
+  stretches: Map<string, Stretch[]>;
 }
 
-/** The candidates that the journal knows, by key. */
-export type Checkpoint = Map<string, CandidateProgress>;
+export const emptyCheckpoint = (): Checkpoint => ({ candidates: new Map(), stretches: new Map() });
 
 export interface GenerateResult {
   /** Whether every candidate has ended, so that candidates.jsonl is written. */
@@ -34,7 +36,7 @@ export interface GenerateResult {
 
 /** Folds the journal's rows into the candidates' progress. Rows of problems that are not selected are a UserError. */
 export class CheckpointBuilder {
-  readonly checkpoint: Checkpoint = new Map();
+  readonly checkpoint = emptyCheckpoint();
   turns = 0;
   readonly #problems: ReadonlyMap<string, SelectedProblem>;
   readonly #rules: ReasoningRules;
@@ -52,13 +54,28 @@ export class CheckpointBuilder {
         hint: "The problems were changed after the run began. Start a new run directory.",
       });
     }
+    const { candidates, stretches } = this.checkpoint;
     const { problemId, replicate, candidate } = row;
     const before =
-      this.checkpoint.get(key) ??
+      candidates.get(key) ??
       startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
-    this.checkpoint.set(key, withTurn(this.#rules, before, row));
+    candidates.set(key, withTurn(this.#rules, before, row));
+    const group = groupKey(row);
+    const until = row.startedAt + row.milliseconds + (row.execution?.milliseconds ?? 0);
+    const known = stretches.get(group);
+    if (known) known.push([row.startedAt, until]);
+    else stretches.set(group, [[row.startedAt, until]]);
     this.turns += 1;
   }
+
+  /** Seconds in which a turn of the run was under way. */
+  get secondsSpent(): number {
+    return coveredMilliseconds([...this.checkpoint.stretches.values()].flat()) / 1000;
+  }
+}
+
+function groupKey({ problemId, replicate }: Pick<Turn, "problemId" | "replicate">): string {
+  return `${problemId}:${replicate}`;
 }
 
 /** A run's rules, and how much of `totalSeconds` earlier processes of the same run have spent. */
@@ -91,9 +108,9 @@ export async function runGenerate(
 }
 
 /**
- * The finished candidates of all problems: all of them, unless `stopping` was set off. `concurrency` of them are under
- * way at a time. There is no barrier between turns, nor in `throughput` mode between problems; `exam` takes one
- * problem at a time.
+ * The finished candidates of all problems: all of them, unless `stopping` was set off. There is no barrier between
+ * turns, nor in `throughput` mode between problems; `exam` takes one problem at a time, and none begins before the
+ * vote on the one before is final.
  */
 export async function generateCandidates(
   problems: readonly SelectedProblem[],
@@ -102,32 +119,53 @@ export async function generateCandidates(
   context: GenerateContext,
 ): Promise<Candidate[]> {
   const { config, stopping } = context;
-  const { width, replicates } = config.sampling;
-  const groups = inOrder(problems, config.schedule.order).flatMap((problem) =>
-    Array.from({ length: replicates }, (_, replicate): Group => {
-      return { problem, replicate, finished: [], deadline: new AbortController() };
-    }),
+  const groups = inOrder(problems, config).map(([problem, replicate]) =>
+    voteGroup(problem, replicate, checkpoint, context),
   );
-  const wanted = groups.length * width;
-  const already = [...checkpoint.values()].filter(({ trace }) => trace.ended).length;
+  const wanted = groups.length * config.sampling.width;
+  const already = groups.reduce((sum, { finished }) => sum + finished.length, 0);
   ports.observe({ kind: "started", problems: groups.length, candidates: wanted, finished: already });
 
-  const run = new GenerateRun(checkpoint, ports, context, () => {
-    for (const group of groups) group.deadline.abort();
-  });
-  const cancelTotal = run.startTotalBudget();
-  try {
-    const rounds = config.schedule.mode === "exam" ? groups.map((group) => [group]) : [groups];
-    for (const round of rounds) await run.work(units(round, width));
-  } finally {
-    cancelTotal();
-    for (const group of groups) group.cancelTimer?.();
-  }
+  await new GenerateRun(groups, ports, context).work();
   const candidates = groups.flatMap(({ finished }) => finished);
   if (candidates.length < wanted && !stopping.aborted) {
     throw new Error(`${wanted - candidates.length} candidates did not end`);
   }
   return candidates;
+}
+
+function voteGroup(
+  problem: SelectedProblem,
+  replicate: number,
+  { candidates, stretches }: Checkpoint,
+  { config, rules }: GenerateContext,
+): VoteGroup {
+  const { problemId } = problem;
+  const all = Array.from({ length: config.sampling.width }, (_, candidate) => {
+    const key = { problemId, replicate, candidate };
+    return candidates.get(candidateKey(key)) ?? startProgress(key, startTrace(rules.profile, problem.statement));
+  });
+  return new VoteGroup(problem, replicate, {
+    open: all.filter(({ trace }) => !trace.ended),
+    finished: all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, config.answer)),
+    secondsBefore: coveredMilliseconds(stretches.get(groupKey({ problemId, replicate })) ?? []) / 1000,
+  });
+}
+
+/**
+ * Problems and replicates in the order in which they are taken up. A replicate of an exam is an exam of its own, in an
+ * order of its own; else the replicates of a problem follow each other: they share its prompt in the prefix cache.
+ */
+function inOrder(
+  problems: readonly SelectedProblem[],
+  { sampling, schedule: { mode, order } }: RunConfig,
+): (readonly [problem: SelectedProblem, replicate: number])[] {
+  const replicates = Array.from({ length: sampling.replicates }, (_, replicate) => replicate);
+  const random = order === "given" ? undefined : randomStream(order.random);
+  const ordered = () => (random ? shuffled(problems, random) : problems);
+  if (mode === "exam")
+    return replicates.flatMap((replicate) => ordered().map((problem) => [problem, replicate] as const));
+  return ordered().flatMap((problem) => replicates.map((replicate) => [problem, replicate] as const));
 }
 
 /** The selected problems, whole. */
@@ -140,57 +178,58 @@ export async function readSelected(store: RunStore): Promise<SelectedProblem[]> 
 }
 
 interface Unit {
-  group: Group;
-  candidate: number;
-}
-
-function* units(groups: readonly Group[], width: number): Generator<Unit> {
-  // A problem's candidates stay together: they share its prompt in the engine's prefix cache.
-  for (const group of groups) {
-    for (let candidate = 0; candidate < width; candidate += 1) yield { group, candidate };
-  }
-}
-
-function inOrder(
-  problems: readonly SelectedProblem[],
-  order: "given" | { random: number },
-): readonly SelectedProblem[] {
-  return order === "given" ? problems : shuffled(problems, randomStream(order.random));
+  group: VoteGroup;
+  progress: CandidateProgress;
 }
 
 class GenerateRun {
-  readonly #checkpoint: Checkpoint;
+  readonly #groups: readonly VoteGroup[];
   readonly #ports: ReasoningPorts;
   readonly #context: GenerateContext;
-  readonly #abortAll: () => void;
+  readonly #admission: Admission;
+  readonly #beganAt: number;
   #fault: unknown;
 
-  constructor(checkpoint: Checkpoint, ports: ReasoningPorts, context: GenerateContext, abortAll: () => void) {
-    this.#checkpoint = checkpoint;
+  constructor(groups: readonly VoteGroup[], ports: ReasoningPorts, context: GenerateContext) {
+    const { engine, sampling, schedule } = context.config;
+    this.#groups = groups;
     this.#context = context;
-    this.#abortAll = abortAll;
-    this.#ports = { ...ports, engine: watchedEngine(ports, context.config.engine, context.stopping) };
+    this.#ports = { ...ports, engine: watchedEngine(ports, engine, context.stopping) };
+    this.#admission = new Admission({ ...ports, slots: schedule.concurrency, maxTokens: sampling.maxTokens });
+    this.#beganAt = ports.clock.now();
   }
 
-  /** `totalSeconds` of the whole run, resumed or not. */
-  startTotalBudget(): () => void {
-    const { totalSeconds } = this.#context.config.budget;
-    if (totalSeconds === null) return () => {};
-    const left = Math.max(0, totalSeconds - this.#context.secondsSpent);
-    return this.#ports.clock.after(left * 1000, this.#abortAll);
+  async work(): Promise<void> {
+    const { clock } = this.#ports;
+    const { mode } = this.#context.config.schedule;
+    const left = this.#totalSecondsLeft();
+    const cancelTotal = left === Number.POSITIVE_INFINITY ? () => {} : clock.after(1000 * left, () => this.#endAll());
+    try {
+      for (const group of this.#groups) {
+        this.#stopIfDecided(group);
+        this.#concludeIfComplete(group);
+      }
+      await this.#admission.open();
+      for (const round of mode === "exam" ? this.#groups.map((group) => [group]) : [this.#groups]) {
+        await this.#workOn(round);
+      }
+    } finally {
+      this.#admission.close();
+      cancelTotal();
+      for (const group of this.#groups) group.stopClock();
+    }
   }
 
-  /** Takes units one after the other, `concurrency` of them at a time. */
-  async work(all: Iterator<Unit>): Promise<void> {
+  async #workOn(groups: readonly VoteGroup[]): Promise<void> {
+    const all = units(groups);
     const worker = async () => {
-      while (this.#fault === undefined) {
-        const { value: unit, done } = all.next();
-        if (done) return;
+      for (const { group, progress } of all) {
+        if (this.#fault !== undefined) return;
         try {
-          await this.#candidate(unit);
+          await this.#candidate(group, progress);
         } catch (error) {
           this.#fault ??= error;
-          this.#abortAll(); // what is in flight has nowhere to go
+          this.#endAll(); // what is in flight has nowhere to go
         }
       }
     };
@@ -198,37 +237,75 @@ class GenerateRun {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  async #candidate({ group, candidate }: Unit): Promise<void> {
-    const { problem, replicate } = group;
-    const key = { problemId: problem.problemId, replicate, candidate };
-    const { config, rules, stopping } = this.#context;
-    const progress =
-      this.#checkpoint.get(candidateKey(key)) ?? startProgress(key, startTrace(rules.profile, problem.statement));
-    if (progress.trace.ended) return this.#finish(group, toCandidate(progress, config.answer), false);
-    if (stopping.aborted) return;
-    this.#startClock(group);
-    this.#ports.observe({ kind: "candidate-started", key });
-    const result = await reason(problem, progress, this.#ports, this.#context, group.deadline.signal);
+  async #candidate(group: VoteGroup, progress: CandidateProgress): Promise<void> {
+    if (this.#context.stopping.aborted) return;
+    if (!group.cut.aborted) this.#ports.observe({ kind: "candidate-started", key: progress.key });
+    const ports: CandidatePorts = {
+      ...this.#ports,
+      admit: async (kind, promptTokens) => {
+        const slot = await this.#admission.enter(kind, promptTokens, group.cut);
+        if (slot) group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
+        return slot;
+      },
+      progressed: (now) => {
+        group.progressed(now);
+        this.#stopIfDecided(group);
+      },
+    };
+    const result = await reason(group.problem, progress, ports, this.#context, group.cut);
     if (result.kind === "interrupted" || this.#fault !== undefined) return;
-    this.#finish(group, result.candidate, true);
+    group.finish(result.candidate);
+    this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
+    this.#stopIfDecided(group);
+    this.#concludeIfComplete(group);
   }
 
-  #startClock(group: Group): void {
-    const { problemSeconds } = this.#context.config.budget;
-    if (problemSeconds === null || group.cancelTimer !== undefined) return;
-    group.cancelTimer = this.#ports.clock.after(problemSeconds * 1000, () => group.deadline.abort());
+  #stopIfDecided(group: VoteGroup): void {
+    const { config, rules } = this.#context;
+    if (config.earlyStop === "off" || group.cut.aborted) return;
+    const open = group.open.map(({ key, trace }) => {
+      const answer = trace.rawAnswer === undefined ? null : ballotOf(trace.rawAnswer, config.answer);
+      return { candidate: key.candidate, turns: trace.turns, ...(answer === null ? {} : { answer }) };
+    });
+    const confidence = config.earlyStop === "certain" ? 1 : config.earlyStop.confidence;
+    const options = { ...config.vote, depth: rules.depth, afterAnswer: rules.profile.afterAnswer };
+    if (confidentWinner({ ended: group.finished, open }, options, confidence)) group.cutOff("decided");
   }
 
-  #finish(group: Group, candidate: Candidate, live: boolean): void {
-    group.finished.push(candidate);
-    if (live) this.#ports.observe({ kind: "candidate-finished", candidate });
+  #totalSecondsLeft(): number {
+    const { config, secondsSpent } = this.#context;
+    const total = config.budget.totalSeconds ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, total - secondsSpent - (this.#ports.clock.now() - this.#beganAt) / 1000);
+  }
+
+  /** Of a group that begins now, or goes on. */
+  #allowedSeconds({ secondsBefore }: VoteGroup): number {
+    const { schedule, sampling } = this.#context.config;
+    const { problemSeconds, ...rest } = this.#context.config.budget;
+    const budget = { ...rest, problemSeconds: problemSeconds && Math.max(0, problemSeconds - secondsBefore) };
+    const problems = this.#groups.filter((group) => !group.hasBegun && group.open.length > 0).length;
+    const lanes = schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width));
+    return allowedSeconds(budget, { seconds: this.#totalSecondsLeft(), problems: Math.max(1, problems), lanes });
+  }
+
+  #endAll(): void {
+    for (const group of this.#groups) group.cutOff("budget");
+  }
+
+  #concludeIfComplete(group: VoteGroup): void {
     const { config } = this.#context;
     if (group.finished.length < config.sampling.width) return;
-    group.cancelTimer?.();
+    group.stopClock();
     const { problem, replicate } = group;
     const { answer } = vote(group.finished, config.vote);
     const correct = answer === expectedAnswer(problem.answer, config.answer);
     this.#ports.observe({ kind: "problem-finished", problemId: problem.problemId, replicate, answer, correct });
+  }
+}
+
+function* units(groups: readonly VoteGroup[]): Generator<Unit> {
+  for (const group of groups) {
+    for (const progress of group.open) yield { group, progress };
   }
 }
 

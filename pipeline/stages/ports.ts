@@ -55,11 +55,21 @@ export interface EngineDescription {
   maxModelLen?: number;
 }
 
+/** What an engine tells of its KV cache, over all its servers. */
+export interface EngineLoad {
+  /** Tokens that it holds in all. */
+  cacheTokens?: number;
+  /** Requests that were thrown out for want of room, to be computed again, since the engine started. */
+  preemptions?: number;
+}
+
 /** A model server. Faults are retried within `generate`; it throws only for a bug. */
 export interface Engine {
   /** Looks for the server and its model. Throws a UserError (exit code 3 or 2) that says what is wrong. */
   connect(): Promise<EngineDescription>;
   generate(request: GenerationRequest): Promise<Generation | NoGeneration>;
+  /** Undefined where the engine does not tell. Never throws. */
+  load?(): Promise<EngineLoad | undefined>;
   close(): Promise<void>;
 }
 
@@ -103,7 +113,8 @@ export interface SandboxDescription {
 
 /** Runs model-written Python. What the program does is data; it throws a UserError (exit code 3) where no program can run. */
 export interface PythonSandbox {
-  describe(): Promise<SandboxDescription>;
+  /** Starts it. The notes are what a user should know, such as a library that is missing. */
+  describe(): Promise<SandboxDescription & { notes: readonly string[] }>;
   execute(request: PythonRequest): Promise<PythonExecution>;
   /** No more blocks of this session will come. */
   endSession(key: string): void;
@@ -140,7 +151,7 @@ export interface ProblemReader {
 
 /** Time, so that tests and simulations can have their own. */
 export interface Clock {
-  /** Milliseconds since some fixed moment. */
+  /** Milliseconds since some fixed moment. It never goes back, whatever is done to the system's clock. */
   now(): number;
   /** Calls back after so many milliseconds, unless it is cancelled by the returned function. */
   after(milliseconds: number, callback: () => void): () => void;

@@ -8,7 +8,8 @@ import type { Vote } from "../artifacts/vote.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { JournalFacts } from "../core/journal-facts.ts";
 import { isLost, silenceOf } from "../core/ledger.ts";
-import { type SummaryProblem, summarize } from "../core/summarize.ts";
+import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
+import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { type CandidateTable, readCandidateTable, repeated, unknownProblem, voteKey } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
@@ -17,6 +18,7 @@ export interface ScoreOptions {
   policy: AnswerPolicy;
   vote: RunConfig["vote"];
   runId: string;
+  setting: RunSetting;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
   const table = await readCandidateTable(store);
   checkComplete(table);
   const votes = await readVotes(store, table);
-  const journal = await readJournal(store, table);
+  const { journal, timeLine } = await readJournal(store, table);
   const problems = table.problems.map((problem): SummaryProblem => {
     const expected = expectedAnswer(problem.answer, options.policy);
     const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
@@ -50,7 +52,7 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
     return { ...problem, expected, replicates };
   });
   checkNotAllLost(problems);
-  const summary = summarize(problems, { ...options, width: table.width, journal });
+  const summary = summarize(problems, { ...options, width: table.width, journal, timeLine });
   await store.replace(verdictsFile, verdictsOf(problems));
   await store.writeSummary(summary);
   return summary;
@@ -121,17 +123,22 @@ function staleVotes(what: string): UserError {
   });
 }
 
-/** Undefined where there is no turns.jsonl, as in a run written by another tool. */
-async function readJournal(store: RunStore, table: CandidateTable): Promise<JournalFacts | undefined> {
-  if (!(await store.has(turnsFile))) return undefined;
+/** Empty where there is no turns.jsonl, as in a run written by another tool. */
+async function readJournal(
+  store: RunStore,
+  table: CandidateTable,
+): Promise<{ journal: JournalFacts | undefined; timeLine: TimeLine | undefined }> {
+  if (!(await store.has(turnsFile))) return { journal: undefined, timeLine: undefined };
   const known = new Set(table.problems.map(({ problemId }) => problemId));
-  const facts = new JournalFacts();
+  const journal = new JournalFacts();
+  const timeLine = new TimeLine();
   for await (const row of store.rows(turnsFile)) {
     if (!known.has(row.problemId)) throw unknownProblem(turnsFile.name, row.problemId);
     const key = candidateKey(row);
-    if (!facts.add(key, row)) throw repeated(turnsFile.name, `${key}, turn ${row.turn}`);
+    if (!journal.add(key, row)) throw repeated(turnsFile.name, `${key}, turn ${row.turn}`);
+    timeLine.add(row);
   }
-  return facts;
+  return { journal, timeLine };
 }
 
 /** A set whose every candidate was lost was not evaluated: it is no 0 %. */

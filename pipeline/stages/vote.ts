@@ -19,7 +19,9 @@ function* votesOf({ problems, replicates, candidates }: CandidateTable, options:
   for (const { problemId } of problems) {
     for (let replicate = 0; replicate < replicates; replicate += 1) {
       const voters = candidates(problemId, replicate);
-      yield { problemId, replicate, ...vote(voters, options), candidates: voters.length, rule };
+      const decided = voters.filter(({ outcome }) => outcome === "decided").length;
+      const decidedAfter = decided > 0 ? { decidedAfter: voters.length - decided } : {};
+      yield { problemId, replicate, ...vote(voters, options), candidates: voters.length, rule, ...decidedAfter };
     }
   }
 }

@@ -68,7 +68,8 @@ export function watchedEngine(
     }
   }
 
-  return { connect: () => engine.connect(), generate, close: () => engine.close() };
+  const load = engine.load?.bind(engine);
+  return { connect: () => engine.connect(), generate, close: () => engine.close(), ...(load ? { load } : {}) };
 }
 
 async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | "aborted"> {

@@ -19,6 +19,21 @@ describe("tableOf", () => {
   });
 });
 
+describe("tableOf figures that are no times", () => {
+  it("has a column for each name, with numbers of three digits", () => {
+    const figures = [
+      { votes: "a set", rule: "certain", problems: 2000, "saved %": 12.345 },
+      { votes: "another", rule: "certain", problems: 8, "saved %": "" },
+    ];
+    expect(tableOf({ rows: [], figures }).split("\n")).toEqual([
+      "| votes   | rule    | problems | saved % |",
+      "| ------- | ------- | -------: | ------: |",
+      "| a set   | certain |     2000 |    12.3 |",
+      "| another | certain |        8 |         |",
+    ]);
+  });
+});
+
 describe("aimLines", () => {
   it("says of each aim whether it was reached", () => {
     const aims = [

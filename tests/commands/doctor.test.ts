@@ -60,6 +60,7 @@ describe("sctir doctor", () => {
       "config",
       "problems: sample",
       "engine",
+      "programs",
     ]) {
       expect(find(name), name).toMatchObject({ state: "ok" });
     }
@@ -78,12 +79,32 @@ describe("sctir doctor", () => {
 });
 
 describe("sctir doctor CONFIG", () => {
-  it("describes the engine, its context length, and that it continues a text", async () => {
+  it("describes the engine, its context length, and that it generates", async () => {
     const { find, exitCode } = await lookAt(writeConfig(await serverConfig({ version: "0.11.0" })));
     expect(find("engine")).toMatchObject({ state: "ok", detail: expect.stringMatching(/0\.11\.0 .* scripted/u) });
     expect(find("context length")).toMatchObject({ state: "ok", detail: expect.stringContaining("8192") });
-    expect(find("continuation")).toMatchObject({ state: "ok" });
+    expect(find("generation")).toMatchObject({ state: "ok" });
     expect(exitCode).toBe(0);
+  });
+
+  it("fails with 3 and the server's message where it starts but cannot generate", async () => {
+    const crash = { status: 500, message: "out of resource: shared memory, Required: 81920, Hardware limit: 65536" };
+    engine = await startScriptedEngine(() => crash);
+    const config = writeConfig({ kind: "vllm", baseUrl: engine.baseUrl, model: "scripted" });
+    const { find, exitCode } = await lookAt(config);
+    expect(find("generation")).toMatchObject({
+      state: "failed",
+      detail: expect.stringContaining("Required: 81920"),
+      mend: expect.stringContaining("docs/t4.md"),
+    });
+    expect(engine.log).toHaveLength(1);
+    expect(exitCode).toBe(3);
+  });
+
+  it("asks nothing of a replay, and says so", async () => {
+    const recordings = [fileURLToPath(new URL("../../datasets/sample/recordings.jsonl", import.meta.url))];
+    const { find } = await lookAt(writeConfig({ kind: "replay", recordings }));
+    expect(find("generation")).toMatchObject({ state: "ok", detail: expect.stringContaining("not asked for") });
   });
 
   it("fails with 3 where no server listens", async () => {

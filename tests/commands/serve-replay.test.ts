@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -60,6 +61,32 @@ describe("sctir serve-replay", () => {
       );
     });
     expect(JSON.parse(await echoed).prompt).toContain("It's $x$ \\ `y`, isn't it?");
+  });
+
+  it("takes the time of an engine card, so many times as fast, and its context", async () => {
+    const args = [sample, "--card", "t4x2-deepseekmath-7b-gptq8", "--speed-up", "1000", "--port", "0", "--json"];
+    const started = serveReplay(...args);
+    const { url, maxModelLen } = JSON.parse(await printed(started, /\n/u));
+    expect(maxModelLen).toBe(4096);
+    const prompt = JSON.parse((await readFile(sample, "utf8")).split("\n")[0] ?? "").problem;
+    const response = await fetch(`${url}/completions`, {
+      method: "POST",
+      body: JSON.stringify({ prompt, max_tokens: 9 }),
+    });
+    expect(await response.json()).toMatchObject({ usage: { completion_tokens: 9 } });
+    const metrics = await (await fetch(url.replace("/v1", "/metrics"))).text();
+    const busy = Number(/^sctir:engine_busy_seconds_total\{.*\} (.*)$/mu.exec(metrics)?.[1]);
+    expect(busy).toBeGreaterThan(9 * 0.02); // of the engine's own time
+  });
+
+  it.each([
+    [["--speed-up", "2"], "card"],
+    [["--card", "t4x2-deepseekmath-7b-gptq8", "--speed-up", "0"], "--speed-up must be a number above 0"],
+    [["--card", "t4x2-deepseekmath-7b-gptq8", "--max-model-len", "9000"], "from 1 to 4096"],
+  ])("refuses %j", async (args, message) => {
+    const ended = await serveReplay(sample, "--port", "0", ...args);
+    expect(ended).toMatchObject({ exitCode: 2 });
+    expect(ended.stderr).toContain(message);
   });
 
   it("prints one line of JSON and nothing else with --json", async () => {

@@ -19,6 +19,7 @@ const options: ScoreOptions = {
   policy: { policy: "integer" },
   vote: { rule: "majority", ties: "first-seen", fallback: null },
   runId: "test",
+  setting: { slots: 4, depth: 4, afterAnswer: "stop" },
 };
 
 function storeOf(problems: SelectedProblem[], rows: Candidate[], turns?: Turn[]): MemoryStore {
@@ -178,6 +179,20 @@ describe("the score stage", () => {
     );
     const same = await scored(problems, rows, [turn("amc/b", 1, "c", rebuilt("same"))]);
     expect(same.summary.warnings.join("\n")).not.toContain("session");
+  });
+
+  it("warns of executions that failed because a module is not installed, the one most missed first", async () => {
+    const without = (missingModule: string) => ({ execution: { ...execution("error"), missingModule } });
+    const names = ["pandas", "torch", "pandas", "a", "b", "c", "d", "pandas"];
+    const turns = names.map((name, index) => turn("amc/b", index % 3, name, { turn: index, ...without(name) }));
+    const { summary } = await scored(problems, rows, turns);
+    expect(summary.warnings).toContainEqual(
+      expect.stringMatching(
+        /^8 executions in 3 candidates failed because a module is not installed: pandas \(3\), (?:\w+ \(1\),? ){4}and 1 more\. `sctir doctor`/u,
+      ),
+    );
+    const none = await scored(problems, rows, [turn("amc/b", 1, "c", { execution: execution("error") })]);
+    expect(none.summary.warnings.join("\n")).not.toContain("installed");
   });
 
   it("tells why candidates cast no ballot: cut off, out of time, no integer", async () => {

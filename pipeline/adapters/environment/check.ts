@@ -2,7 +2,7 @@ import { type ExitCode, exitCodes, UserError } from "../../core/user-error.ts";
 
 export type CheckState = "ok" | "warning" | "failed";
 
-/** What was looked at, what was found, and how to mend it where it is not ok. */
+/** What was looked at, what was found, and how to mend it where it is not ok, or to change it where it is. */
 export interface Check {
   check: string;
   state: CheckState;
@@ -13,8 +13,8 @@ export interface Check {
 /** A check, and how the process ends because of it. */
 export type CheckResult = Check & { exitCode: ExitCode };
 
-export function ok(check: string, detail: string): CheckResult {
-  return { check, state: "ok", detail, exitCode: exitCodes.done };
+export function ok(check: string, detail: string, mend?: string): CheckResult {
+  return { check, state: "ok", detail, ...(mend === undefined ? {} : { mend }), exitCode: exitCodes.done };
 }
 
 export function warning(check: string, detail: string, mend: string): CheckResult {

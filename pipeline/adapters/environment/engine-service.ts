@@ -1,20 +1,19 @@
 import type { RunConfig } from "../../artifacts/run-config.ts";
-import { exitCodes } from "../../core/user-error.ts";
 import type { Engine, EngineDescription } from "../../stages/ports.ts";
-import { type CheckResult, failed, failedBy, ok, warning } from "./check.ts";
+import { type CheckResult, failedBy, ok, warning } from "./check.ts";
+import { checkGeneration } from "./smoke-generation.ts";
 
-const patienceMilliseconds = 60_000;
-
-/** Whether the config's engine answers, has the model, has room for a turn, and continues a text. */
+/** Whether the config's engine answers, has the model, has room for a turn, and generates as a run relies on. */
 export async function checkEngine(open: () => Promise<Engine>, config: RunConfig): Promise<CheckResult[]> {
   let engine: Engine | undefined;
   try {
     engine = await open();
     const description = await engine.connect();
-    const found = [ok("engine", describeEngine(description)), checkContext(description, config)];
-    // A replay continues the statements it has, and nothing else.
-    if (config.engine.kind === "vllm") found.push(await checkContinuation(engine));
-    return found;
+    const generation =
+      config.engine.kind === "vllm"
+        ? await checkGeneration(engine)
+        : [ok("generation", "not asked for: a replay continues the statements it has, and nothing else")];
+    return [ok("engine", describeEngine(description)), checkContext(description, config), ...generation];
   } catch (error) {
     return [failedBy("engine", error)];
   } finally {
@@ -48,35 +47,4 @@ function checkContext({ maxModelLen }: EngineDescription, { sampling, strategy }
   const most = turns * maxTokens;
   const remark = most < maxModelLen ? "" : `; ${turns} turns of ${maxTokens} can fill it (candidates end context-full)`;
   return ok(check, `${maxModelLen} tokens${remark}`);
-}
-
-async function checkContinuation(engine: Engine): Promise<CheckResult> {
-  const check = "continuation";
-  const result = await engine.generate({
-    requestId: "doctor/continuation:0:0:0",
-    statement: "What is 1 + 1?",
-    prompt: "1 + 1 =",
-    text: "",
-    maxTokens: 4,
-    temperature: 0,
-    topP: 1,
-    seed: 1,
-    stop: [],
-    keepStop: true,
-    signal: AbortSignal.timeout(patienceMilliseconds),
-  });
-  switch (result.kind) {
-    case "generation":
-      return ok(check, `${result.tokens.completion} tokens in ${Math.round(result.milliseconds)} ms`);
-    case "aborted":
-      return warning(
-        check,
-        `no token within ${patienceMilliseconds / 1000} s`,
-        "The server may be busy with other requests, or stuck: see its log.",
-      );
-    case "context-full":
-      return failed(check, "the server has no room for a prompt of 7 characters", "See engine.maxModelLen.");
-    case "engine-failed":
-      return failed(check, result.reason, "See the server's log.", exitCodes.unavailable);
-  }
 }

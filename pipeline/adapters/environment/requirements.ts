@@ -31,7 +31,7 @@ function holds(marker: string, pythonVersion: string): boolean {
 }
 
 /** Compares dotted numbers; what follows the digits of a part, as in 0rc1, is left out. */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const parts = (version: string) => version.split(".").map((part) => Number.parseInt(part, 10) || 0);
   const [left, right] = [parts(a), parts(b)];
   for (let index = 0; index < Math.max(left.length, right.length); index += 1) {

@@ -1,4 +1,4 @@
-import type { Engine, Generation, GenerationRequest, NoGeneration } from "../../stages/ports.ts";
+import type { Engine, EngineLoad, Generation, GenerationRequest, NoGeneration } from "../../stages/ports.ts";
 import { backOff, sleepUnlessAborted } from "./back-off.ts";
 import { connectServers } from "./connect-servers.ts";
 import { readContextOverflow } from "./context-overflow.ts";
@@ -8,6 +8,7 @@ import { readGeneration } from "./generation-reply.ts";
 import { type Conversation, conversationOf, generationCall } from "./request-body.ts";
 import type { RequestFailure } from "./request-failure.ts";
 import { checkApiKey, openServerClients } from "./server-client.ts";
+import { readServerLoad } from "./server-load.ts";
 import { type PooledServer, ServerPool } from "./server-pool.ts";
 import { countPromptTokens, estimatePromptTokens, promptTokensAtMost } from "./token-budget.ts";
 
@@ -133,6 +134,22 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     }
   }
 
+  /** A cache that holds less than one full context is no vLLM's, which would not have started. */
+  async function load(signal: AbortSignal): Promise<EngineLoad | undefined> {
+    const loads = await Promise.all(
+      pool.servers.map(async (server) => {
+        const told = await readServerLoad(server, { signal, now });
+        pool.heard(server, told?.requests);
+        return told;
+      }),
+    );
+    const cacheTokens = sumOf(loads.map((told) => told?.cacheTokens));
+    const preemptions = sumOf(loads.map((told) => told?.preemptions));
+    if (loads.every((told) => told === undefined)) return undefined;
+    const isPlausible = cacheTokens !== undefined && cacheTokens >= (maxModelLen ?? 1) * loads.length;
+    return { ...(isPlausible ? { cacheTokens } : {}), ...(preemptions === undefined ? {} : { preemptions }) };
+  }
+
   return {
     async connect() {
       return withSignal(undefined, async (signal) => {
@@ -146,6 +163,8 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       return withSignal(request.signal, (signal) => generateUnless(signal, request));
     },
 
+    load: () => withSignal(undefined, load),
+
     async close() {
       if (isClosed) return;
       isClosed = true;
@@ -153,6 +172,14 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       await close();
     },
   };
+}
+
+/** Undefined where one of the servers does not tell. */
+function sumOf(counts: readonly (number | undefined)[]): number | undefined {
+  return counts.reduce<number | undefined>(
+    (sum, count) => (sum === undefined || count === undefined ? undefined : sum + count),
+    0,
+  );
 }
 
 /** A request that was too long. */

@@ -3,6 +3,8 @@ import type { ServerClient } from "./server-client.ts";
 /** A server, and how it has been doing. */
 export interface PooledServer extends ServerClient {
   inFlight: number;
+  /** Requests of others that it was last heard to have. */
+  foreign: number;
   /** Failed attempts since the last that succeeded. */
   failures: number;
   /** Other servers are preferred until then, on the pool's clock. */
@@ -17,7 +19,7 @@ const rememberedCandidates = 10_000;
 
 /**
  * Spreads requests over servers. A candidate stays with its server, whose prefix cache holds its earlier turns, until
- * an attempt there fails. A new one goes where the fewest requests are in flight, in turn where that is equal. A server
+ * an attempt there fails. A new one goes where the fewest requests are, in turn where that is equal. A server
  * that fails rests for a while: it is idle for no good reason, and would be everyone's choice.
  */
 export class ServerPool {
@@ -30,6 +32,7 @@ export class ServerPool {
     this.servers = servers.map((server) => ({
       ...server,
       inFlight: 0,
+      foreign: 0,
       failures: 0,
       restsUntil: Number.NEGATIVE_INFINITY,
       tokenizes: true,
@@ -52,6 +55,11 @@ export class ServerPool {
     return server;
   }
 
+  /** How many requests a server says that it has: those that are not ours count too. */
+  heard(server: PooledServer, requests: number | undefined): void {
+    server.foreign = requests === undefined ? 0 : Math.max(0, requests - server.inFlight);
+  }
+
   succeeded(server: PooledServer): void {
     server.failures = 0;
     server.restsUntil = Number.NEGATIVE_INFINITY;
@@ -72,14 +80,18 @@ export class ServerPool {
     const eligible = others.length > 0 ? others : this.servers;
     const well = eligible.filter((server) => this.#isWell(server));
     const choices = well.length > 0 ? well : eligible;
-    const fewest = Math.min(...choices.map(({ inFlight }) => inFlight));
+    const fewest = Math.min(...choices.map(requestsAt));
     const count = this.servers.length;
     for (let step = 0; step < count; step += 1) {
       const server = this.servers[(this.#next + step) % count];
-      if (server === undefined || server.inFlight > fewest || !choices.includes(server)) continue;
+      if (server === undefined || requestsAt(server) > fewest || !choices.includes(server)) continue;
       this.#next = (this.#next + step + 1) % count;
       return server;
     }
     throw new Error("A pool needs a server.");
   }
+}
+
+function requestsAt({ inFlight, foreign }: PooledServer): number {
+  return inFlight + foreign;
 }

@@ -1,3 +1,4 @@
+import { recordedSegments, type Segment } from "./block-hashes.ts";
 import { type Completion, complete } from "./completion.ts";
 import { badRequest, notFound, overContext } from "./protocol-error.ts";
 import type { Continuation, Replay } from "./replay.ts";
@@ -14,6 +15,9 @@ export interface Model {
 /** A choice of a response, before it is written in either protocol's words. */
 export interface Choice extends Completion {
   index: number;
+  promptTokens: number;
+  /** Its prompt and all that was generated, as the prefix cache sees it. */
+  segments: readonly Segment[];
 }
 
 export interface Generated {
@@ -52,7 +56,7 @@ export function generateChat(body: ChatBody, model: Model): Generated {
     echo: body.echo ? text : "",
   };
   const asked = body.max_completion_tokens ?? body.max_tokens;
-  return generate(body, [prompt], (promptTokens) => asked ?? Math.max(1, model.maxModelLen - promptTokens), model);
+  return generate(body, [prompt], (promptTokens) => asked ?? Math.max(1, model.maxModelLen - promptTokens()), model);
 }
 
 function textsOf(prompt: CompletionBody["prompt"], vocabulary: Vocabulary): string[] {
@@ -73,7 +77,7 @@ function isNumbers(prompt: readonly unknown[]): prompt is number[] {
 function generate(
   body: CompletionBody | ChatBody,
   prompts: readonly Prompt[],
-  maxTokensFor: (promptTokens: number) => number,
+  maxTokensFor: (promptTokens: () => number) => number,
   model: Model,
 ): Generated {
   checkModel(body.model, model);
@@ -90,8 +94,12 @@ function generate(
   let promptTokensOfAll = 0;
   let cachedTokens: number | null = null;
   for (const prompt of prompts) {
-    let promptTokens = countTokens(prompt.text);
-    const maxTokens = maxTokensFor(promptTokens);
+    let counted: number | undefined; // only where it is needed: it is most of the work
+    const count = () => {
+      counted ??= countTokens(prompt.text);
+      return counted;
+    };
+    const maxTokens = maxTokensFor(count);
     if (maxTokens < 1 && !(maxTokens === 0 && body.echo)) {
       throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens");
     }
@@ -102,17 +110,19 @@ function generate(
         "max_tokens",
       );
     }
-    const isFull = promptTokens + maxTokens > model.maxModelLen;
-    const replayed = continuations(prompt, samples, body, model, () =>
-      isFull ? overContext(promptTokens, maxTokens, model.maxModelLen) : undefined,
-    );
+    const overflow = () =>
+      count() + maxTokens > model.maxModelLen ? overContext(count(), maxTokens, model.maxModelLen) : undefined;
+    const replayed = continuations(prompt, samples, body, model, overflow);
     const [first] = replayed;
+    let promptTokens: number;
     if (first?.kind === "turn") {
       // As they were counted then, by the model's own tokenizer: whether it fitted was settled then, too.
       promptTokens = first.turn.tokens.prompt;
       if (first.turn.tokens.cached !== undefined) cachedTokens = (cachedTokens ?? 0) + first.turn.tokens.cached;
-    } else if (isFull) {
-      throw overContext(promptTokens, maxTokens, model.maxModelLen);
+    } else {
+      const error = overflow();
+      if (error) throw error;
+      promptTokens = count();
     }
     promptTokensOfAll += promptTokens;
     for (const continuation of replayed) {
@@ -124,7 +134,15 @@ function generate(
         stop,
         includeStop: body.include_stop_str_in_output ?? false,
       });
-      choices.push({ ...completion, index: choices.length, text: prompt.echo + completion.text });
+      const segments =
+        continuation.kind === "turn"
+          ? [
+              ...recordedSegments(prompt.text, continuation.earlier, promptTokens),
+              { text: completion.text, tokens: completion.completionTokens },
+            ]
+          : [{ text: prompt.text + completion.text }];
+      const text = prompt.echo + completion.text;
+      choices.push({ ...completion, index: choices.length, text, promptTokens, segments });
     }
   }
   const completionTokens = choices.reduce((sum, choice) => sum + choice.completionTokens, 0);

@@ -10,7 +10,7 @@ import { describeIssues } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import { linesOf, matches, objectOn } from "./json-lines.ts";
 
-export type RecordedTurn = Pick<Turn, "text" | "finish" | "stopString" | "seed" | "tokens">;
+export type RecordedTurn = Pick<Turn, "text" | "finish" | "stopString" | "seed" | "tokens" | "code" | "execution">;
 
 /** The turns of one candidate of an earlier run. They are answered by their number, not by the text so far. */
 export interface JournalTrace {
@@ -53,6 +53,7 @@ export async function readJournal(
     }
     if (!matches({ ...parsed.data }, where)) continue;
     const { problemId, replicate, candidate, turn, text, finish, stopString, seed, tokens } = parsed.data;
+    const { code, execution } = parsed.data;
     const key = candidateKey(parsed.data);
     const trace = candidates.get(key) ?? {
       kind: "journal",
@@ -64,7 +65,12 @@ export async function readJournal(
     };
     candidates.set(key, trace);
     if (trace.turns.has(turn)) continue; // a journal only grows: the first row is the one that was acted on
-    trace.turns.set(turn, { text, finish, seed, tokens, ...(stopString === undefined ? {} : { stopString }) });
+    trace.turns.set(turn, {
+      ...{ text, finish, seed, tokens },
+      ...(stopString === undefined ? {} : { stopString }),
+      ...(code === undefined ? {} : { code }),
+      ...(execution === undefined ? {} : { execution }),
+    });
   }
 
   const traces = new Map<string, JournalTrace[]>();

@@ -1,6 +1,7 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Sequence } from "../../core/engine-model/engine-model.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import { checkModel, type Generated, generateChat, generateCompletion, type Model } from "./generate.ts";
 import { Metrics } from "./metrics.ts";
@@ -16,7 +17,10 @@ import {
   renderingFlags,
   tokenizeBodySchema,
 } from "./request-body.ts";
+import { Pace, takeTime } from "./take-time.ts";
+import type { TimedModel } from "./timed-model.ts";
 import { pieces, Vocabulary } from "./tokenizer.ts";
+import type { Transit } from "./transit.ts";
 
 export interface ReplayServerOptions {
   recordings: Recordings;
@@ -27,6 +31,10 @@ export interface ReplayServerOptions {
   apiKey?: string; // asked for under /v1, as vLLM does
   /** Prompts with `{problem}` in place of the statement, if they are known; else they are learned. */
   templates?: readonly string[];
+  /** Says when a request is answered; without it at once. */
+  timed?: TimedModel;
+  /** Of a client in this process, on virtual time. */
+  transit?: Transit;
   /** One line per request that was answered. */
   log?: (line: string) => void;
 }
@@ -69,6 +77,8 @@ export async function startReplayServer({
   port = 0,
   apiKey,
   templates = [],
+  timed,
+  transit,
   log = () => {},
 }: ReplayServerOptions): Promise<ReplayServer> {
   const model: Model = { name, maxModelLen, replay: new Replay(recordings, templates), vocabulary: new Vocabulary() };
@@ -81,7 +91,8 @@ export async function startReplayServer({
     "/version": { method: "GET", answer: ({ response }) => sendJson(response, 200, { version }) },
     "/metrics": {
       method: "GET",
-      answer: ({ response }) => send(response, 200, metrics.text(name), "text/plain; version=0.0.4; charset=utf-8"),
+      answer: ({ response }) =>
+        send(response, 200, metrics.text(name, timed), "text/plain; version=0.0.4; charset=utf-8"),
     },
     "/v1/models": {
       method: "GET",
@@ -150,8 +161,13 @@ export async function startReplayServer({
       const first = generated.choices[0];
       const end = first?.stopReason ? JSON.stringify(first.stopReason) : first?.finishReason;
       describe(`${envelope.id} ${end} ${generated.completionTokens} tokens`);
-      if (request.stream) await stream(response, signal, envelope, generated, request, words);
-      else sendJson(response, 200, responseBody(envelope, generated, words));
+      if (request.stream) {
+        const paces = generated.choices.map((choice) => new Pace(choice, timed, signal));
+        await stream(response, signal, envelope, generated, paces, request, words);
+      } else {
+        const cachedTokens = timed ? await spend(generated, timed, request, signal) : generated.cachedTokens;
+        sendJson(response, 200, responseBody(envelope, { ...generated, cachedTokens }, words));
+      }
       metrics.generationTokens += generated.completionTokens;
       for (const { finishReason } of generated.choices) metrics.finished[finishReason] += 1;
     } catch (error) {
@@ -161,6 +177,19 @@ export async function startReplayServer({
     } finally {
       metrics.running -= 1;
     }
+  }
+
+  /** Lets the time pass that the model takes. Gives the prompt tokens that it found in its cache. */
+  async function spend(
+    { choices }: Generated,
+    timed: TimedModel,
+    { request_id }: GenerationOptions,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const generateAll = (signal: AbortSignal) =>
+      Promise.all(choices.map((choice) => takeTime(choice, timed, { signal })));
+    const requestId = (request_id ?? "").replace(/:\d+$/u, ""); // its client numbers its attempts
+    return cachedIn(await (transit ? transit.serve(requestId, signal, generateAll) : generateAll(signal)));
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -283,6 +312,11 @@ function usageOf({ promptTokens, cachedTokens }: Generated, completionTokens: nu
   };
 }
 
+/** A prompt counts once for each of its choices. */
+function cachedIn(sequences: readonly (Sequence | undefined)[]): number {
+  return sequences.reduce((sum, sequence) => sum + (sequence?.cachedTokens ?? 0), 0);
+}
+
 function responseBody(envelope: Envelope, generated: Generated, words: Words): object {
   return {
     ...envelope,
@@ -299,18 +333,23 @@ function responseBody(envelope: Envelope, generated: Generated, words: Words): o
   };
 }
 
-/** Server-sent events: the text in parts, the last part of a choice with its finish, then the usage if asked for. */
+/**
+ * Server-sent events: the text in parts as they come, the last part of a choice with its finish, then the usage if asked
+ * for.
+ */
 async function stream(
   response: ServerResponse,
   signal: AbortSignal,
   envelope: Envelope,
   generated: Generated,
+  paces: readonly Pace[],
   { stream_options }: GenerationOptions,
   words: Words,
 ): Promise<void> {
   const includeUsage = stream_options?.include_usage ?? false;
   const continuous = includeUsage && (stream_options?.continuous_usage_stats ?? false);
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
+  response.flushHeaders(); // the first token may take its time
   const event = async (choices: readonly object[], usage?: object) => {
     const chunk = { ...envelope, object: words.chunkObject, choices, ...(usage ? { usage } : {}) };
     // A client that does not read is waited for, until it reads on or is gone.
@@ -329,12 +368,15 @@ async function stream(
       const next = parts.next();
       const isLast = next.done === true;
       tokens = isLast ? before + completionTokens : Math.min(tokens + piecesPerChunk, before + completionTokens);
+      await paces[index]?.reach(tokens - before);
       const finish = isLast ? { ...unfinished, finish_reason: finishReason, stop_reason: stopReason } : unfinished;
       await event([{ index, ...words.part(part.value ?? ""), ...finish }], usage());
       part = next;
     } while (!part.done);
   }
-  if (includeUsage) await event([], usageOf(generated, generated.completionTokens));
+  const sequences = await Promise.all(paces.map(({ finished }) => finished));
+  const cachedTokens = sequences.includes(undefined) ? generated.cachedTokens : cachedIn(sequences);
+  if (includeUsage) await event([], usageOf({ ...generated, cachedTokens }, generated.completionTokens));
   response.end("data: [DONE]\n\n");
 }
 

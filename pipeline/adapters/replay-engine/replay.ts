@@ -21,7 +21,7 @@ export interface ReplayRequest {
 /** How a recording goes on. */
 export type Continuation =
   | { kind: "rest"; text: string; finish: "stop" | "length" } // of a whole trace: stop strings and limits cut it
-  | { kind: "turn"; turn: RecordedTurn } // of a journal: it is what was answered then
+  | { kind: "turn"; turn: RecordedTurn; earlier: readonly RecordedTurn[] } // of a journal: what was answered then
   | { kind: "context-full" }; // of a journal: this request did not fit
 
 /** The prompt template that is known to be in use: what stands before the statement and behind it. */
@@ -158,7 +158,7 @@ export class Replay {
     key: RequestKey | undefined,
   ): Continuation {
     const turn = key ? trace.turns.get(key.turn) : this.#journalOf(problem).bySeed.get((seed ?? Number.NaN) + child);
-    if (turn) return { kind: "turn", turn };
+    if (turn) return { kind: "turn", turn, earlier: key ? turnsBefore(trace, key.turn) : [] };
     if (key && trace.endsWithContextFull) return { kind: "context-full" };
     const name = candidateKey(trace);
     throw nothingRecordedError(
@@ -223,6 +223,10 @@ function ofJournal(traces: readonly JournalTrace[], wanted: { replicate: number;
   const found = traces.find((trace) => trace.replicate === replicate && trace.candidate === candidate);
   if (found) return found;
   throw nothingRecordedError(`The journal has no turn of candidate ${candidate}, replicate ${replicate}.`);
+}
+
+function turnsBefore({ turns }: JournalTrace, turn: number): RecordedTurn[] {
+  return [...turns].filter(([number]) => number < turn).map(([, recorded]) => recorded);
 }
 
 function nth(traces: readonly RecordedTrace[], number: number): RecordedTrace {

@@ -17,9 +17,17 @@ export interface Interpreter {
   executable: string;
   /** Directories that hold the environment, the Python it is made from, and their libraries. */
   directories: readonly string[];
+  /** Whether it is the one that `npm run setup` makes. */
+  isOwn: boolean;
 }
 
-const oldestVersion = [3, 9] as const;
+const oldestVersion = [3, 10] as const;
+
+/** The way for programs to find another package. */
+export function howToAdd(name: string, { executable, isOwn }: Pick<Interpreter, "executable" | "isOwn">): string {
+  if (!isOwn) return `\`${executable} -m pip install ${name}\``;
+  return `add ${name} to requirements.in, run the command at its top (it pins versions and hashes in requirements.txt), then \`npm run setup\``;
+}
 
 // A launcher may be a link into another tree (a version manager's), so names are taken as they stand and resolved.
 const inspection = `
@@ -37,7 +45,9 @@ print(json.dumps({"executable": sys.executable, "version": sys.version_info[:2],
  */
 export async function findInterpreter(environment: NodeJS.ProcessEnv = process.env): Promise<Interpreter> {
   const chosen = environment.SCTIR_PYTHON;
-  if (chosen) return inspect(chosen, "SCTIR_PYTHON names it: correct it, or unset it and run `npm run setup`.");
+  if (chosen) {
+    return inspect(chosen, false, "SCTIR_PYTHON names it: correct it, or unset it and run `npm run setup`.");
+  }
 
   const own = fileURLToPath(new URL("../../../.venv/bin/python", import.meta.url));
   const hint = "Run `npm run setup`, or let SCTIR_PYTHON name a Python that has numpy and sympy.";
@@ -46,10 +56,10 @@ export async function findInterpreter(environment: NodeJS.ProcessEnv = process.e
   } catch (cause) {
     throw new UserError(`There is no Python at ${own}.`, { hint, exitCode: exitCodes.unavailable, cause });
   }
-  return inspect(own, hint);
+  return inspect(own, true, hint);
 }
 
-async function inspect(python: string, hint: string): Promise<Interpreter> {
+async function inspect(python: string, isOwn: boolean, hint: string): Promise<Interpreter> {
   const result = await execa(python, ["-I", "-c", inspection], { reject: false, timeout: 30_000, stdin: "ignore" });
   const unusable = (why: string) =>
     new UserError(`The Python at ${python} cannot be used: ${why}`, { hint, exitCode: exitCodes.unavailable });
@@ -61,7 +71,7 @@ async function inspect(python: string, hint: string): Promise<Interpreter> {
   if (major < oldestVersion[0] || (major === oldestVersion[0] && minor < oldestVersion[1])) {
     throw unusable(`it is version ${version.join(".")}, and ${oldestVersion.join(".")} is the oldest that will do.`);
   }
-  return { executable, directories: outermost(directories) };
+  return { executable, directories: outermost(directories), isOwn };
 }
 
 function parseJson(text: string): unknown {

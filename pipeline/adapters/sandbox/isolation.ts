@@ -16,12 +16,22 @@ export interface Launch {
   arguments: string[];
   /** Nothing of our own environment: it may hold keys. */
   environment: Record<string, string>;
+  interpreter: Interpreter;
+  /** Modules to import before all else; undefined: the usual libraries, those that are there. */
+  preload: readonly string[] | undefined;
   cleanUp(): Promise<void>;
+}
+
+export interface ConfinementOptions {
+  isolation: "auto" | "bubblewrap" | "limits";
+  allowUnsafe: boolean;
+  preload?: readonly string[] | undefined;
 }
 
 /** A way to keep programs from the rest of the machine. */
 export interface Confinement {
   isolation: Isolation;
+  interpreter: Interpreter;
   /** Workers are numbered from 0. Each may have so many sessions. */
   launch(worker: number, sessions: number): Promise<Launch>;
 }
@@ -40,10 +50,10 @@ const systemFiles = ["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives"];
  */
 export async function findConfinement(
   interpreter: Interpreter,
-  { isolation, allowUnsafe }: { isolation: "auto" | "bubblewrap" | "limits"; allowUnsafe: boolean },
+  { isolation, allowUnsafe, preload }: ConfinementOptions,
 ): Promise<Confinement> {
   if (isolation !== "limits") {
-    const bubblewrap = await findBubblewrap(interpreter);
+    const bubblewrap = await findBubblewrap(interpreter, preload);
     if (bubblewrap) return bubblewrap;
     if (isolation === "bubblewrap") {
       throw new UserError("bubblewrap does not work here.", {
@@ -52,8 +62,8 @@ export async function findConfinement(
       });
     }
   }
-  if (await kernelConfines(interpreter)) return withoutNamespace("limits", interpreter);
-  if (allowUnsafe) return withoutNamespace("none", interpreter);
+  if (await kernelConfines(interpreter)) return withoutNamespace("limits", interpreter, preload);
+  if (allowUnsafe) return withoutNamespace("none", interpreter, preload);
   throw new UserError("Nothing here keeps model-written Python from your files and network.", {
     hint: "Install bubblewrap, or use a kernel with Landlock (5.13 or newer). --unsafe-python runs it all the same.",
     exitCode: exitCodes.unavailable,
@@ -63,7 +73,10 @@ export async function findConfinement(
 // ---- bubblewrap
 
 /** The first that works of: a scratch directory of bounded size, and one without bound (bubblewrap before 0.5). */
-async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | undefined> {
+async function findBubblewrap(
+  interpreter: Interpreter,
+  preload: ConfinementOptions["preload"],
+): Promise<Confinement | undefined> {
   const firstUser = pickFirstUser();
   for (const bounded of [true, false]) {
     const prefix = bubblewrapArguments(interpreter, bounded);
@@ -72,6 +85,7 @@ async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | u
     if (trial.exitCode !== 0) continue;
     return {
       isolation: "bubblewrap",
+      interpreter,
       launch: async (worker, sessions) => ({
         file: "bwrap",
         arguments: [
@@ -79,7 +93,10 @@ async function findBubblewrap(interpreter: Interpreter): Promise<Confinement | u
           ...[scriptDirectory, scriptDirectory, "bubblewrap", ...userOption(firstUser, worker, sessions)],
           ...["--sessions", String(sessions), "--sessions-directory", sessionsDirectory],
           ...["--readable", ...interpreter.directories],
+          ...preloadOption(preload),
         ],
+        interpreter,
+        preload,
         environment: { PATH: process.env.PATH ?? "/usr/bin:/bin" }, // for bwrap itself, which clears it
         cleanUp: async () => {},
       }),
@@ -153,11 +170,16 @@ print(confinement.landlock_version() > 0 and system_calls.system_call_filter() i
   return trial.stdout === "True";
 }
 
-function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter): Confinement {
+function withoutNamespace(
+  isolation: "limits" | "none",
+  interpreter: Interpreter,
+  preload: ConfinementOptions["preload"],
+): Confinement {
   const readable = ["/usr", ...systemDirectories, ...systemFiles, ...interpreter.directories];
   const firstUser = pickFirstUser();
   return {
     isolation,
+    interpreter,
     async launch(worker, sessions) {
       const folder = await mkdtemp(join(await realpath(tmpdir()), "sctir-"));
       if (process.geteuid?.() === 0) await chmod(folder, 0o711); // programs have other users
@@ -175,7 +197,10 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
           ],
           ...["--sessions", String(sessions), "--sessions-directory", join(folder, "sessions")],
           ...["--readable", ...readable],
+          ...preloadOption(preload),
         ],
+        interpreter,
+        preload,
         environment: workerEnvironment(scratch),
         async cleanUp() {
           await endLeftovers(folder);
@@ -188,6 +213,10 @@ function withoutNamespace(isolation: "limits" | "none", interpreter: Interpreter
 }
 
 // ---- both
+
+function preloadOption(preload: ConfinementOptions["preload"]): string[] {
+  return preload === undefined ? [] : ["--preload", ...preload];
+}
 
 function workerEnvironment(scratch: string): Record<string, string> {
   return {

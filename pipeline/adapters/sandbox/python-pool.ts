@@ -4,6 +4,7 @@ import type { PythonExecution, PythonRequest, PythonSandbox, SandboxDescription 
 import { findInterpreter } from "./interpreter.ts";
 import { type Confinement, findConfinement, sessionsPerWorker } from "./isolation.ts";
 import { type LiveSession, LiveSessions } from "./live-sessions.ts";
+import { missingLibraries } from "./preloaded-modules.ts";
 import { type NoReply, WorkerProcess } from "./worker-process.ts";
 import type { Ready, Reply } from "./worker-protocol.ts";
 
@@ -16,6 +17,8 @@ export interface PythonSandboxOptions {
   isolation?: "auto" | "bubblewrap" | "limits";
   /** When a worker that does not answer is given up, in seconds after its program's time was up [30]. */
   graceSeconds?: number;
+  /** Modules that are imported once for all programs; each must be there [the usual libraries, those that are there]. */
+  preload?: readonly string[] | undefined;
   /** How many sessions live at the same time; those used longest ago end first and are rebuilt when needed [64]. */
   maxSessions?: number;
   /** How long a session waits for its next block [600]. */
@@ -32,11 +35,12 @@ export async function openPythonSandbox({
   allowUnsafe = false,
   isolation = "auto",
   graceSeconds = 30,
+  preload,
   maxSessions = 64,
   sessionIdleSeconds = 600,
 }: PythonSandboxOptions = {}): Promise<PythonSandbox> {
   const interpreter = await findInterpreter();
-  const confinement = await findConfinement(interpreter, { isolation, allowUnsafe });
+  const confinement = await findConfinement(interpreter, { isolation, allowUnsafe, preload });
   const sessions = new LiveSessions<ReadyWorker, Place>(maxSessions, sessionIdleSeconds);
   return new WorkerPool(confinement, Math.max(1, size), graceSeconds, sessions, maxSessions);
 }
@@ -83,12 +87,13 @@ class WorkerPool implements PythonSandbox {
     this.#free = this.#places.toReversed(); // a stack: a worker that is warm comes before one that is yet to start
   }
 
-  async describe(): Promise<SandboxDescription> {
+  async describe(): Promise<SandboxDescription & { notes: string[] }> {
     // All of them: what is asked to run next should not pay for a start.
     const [first] = await Promise.all(this.#places.map((place) => this.#workerAt(place)));
     if (!first) throw new Error("A pool has at least one place.");
-    const { python, packages } = first.ready;
-    return { python, packages, isolation: this.#confinement.isolation };
+    const { python, packages, notImported } = first.ready;
+    const notes = missingLibraries(notImported, this.#confinement.interpreter);
+    return { python, packages, isolation: this.#confinement.isolation, notes };
   }
 
   async execute(request: PythonRequest): Promise<PythonExecution> {

@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import type { PythonRequest } from "../../stages/ports.ts";
 import type { Launch } from "./isolation.ts";
+import { notImported } from "./preloaded-modules.ts";
 import { type Ready, type Reply, readySchema, replySchema, type WorkerRequest } from "./worker-protocol.ts";
 
 const startSeconds = 120; // numpy and sympy from a cold disk, on a machine where every core has such a worker to start
@@ -47,11 +48,18 @@ export class WorkerProcess {
       await worker.kill();
       const why = line === "no-answer" ? `It was not ready within ${startSeconds} s.` : worker.#errors.trim();
       throw new UserError(`The Python sandbox does not start. ${why}`.trim(), {
-        hint: "Try `npm run setup`, and whether the machine has memory and processes to spare.",
+        hint:
+          "Try `npm run setup`, and whether the machine has memory and processes to spare." +
+          (launch.preload ? ` It first imports what python.preload names: ${launch.preload.join(", ")}.` : ""),
         exitCode: exitCodes.unavailable,
       });
     }
-    return Object.assign(worker, { ready: readySchema.parse(JSON.parse(line)).ready });
+    const { ready } = readySchema.parse(JSON.parse(line));
+    if (launch.preload !== undefined && Object.keys(ready.notImported).length > 0) {
+      await worker.kill();
+      throw notImported(ready.notImported, launch.interpreter);
+    }
+    return Object.assign(worker, { ready });
   }
 
   private constructor(launch: Launch) {

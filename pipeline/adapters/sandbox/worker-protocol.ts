@@ -29,6 +29,8 @@ export const readySchema = z.strictObject({
     packages: z.record(z.string(), z.string()),
     /** How many sessions can live at a time. */
     sessions: z.number(),
+    /** By module, why one that it should import could not be imported. */
+    notImported: z.record(z.string(), z.string()),
   }),
 });
 export type Ready = z.infer<typeof readySchema>["ready"];

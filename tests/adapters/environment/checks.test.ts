@@ -111,14 +111,15 @@ describe("checkPython", () => {
   const program = (packages: Record<string, string>, version = "3.12.1") => {
     const executable = join(folder, "python");
     writeFileSync(executable, `#!/bin/sh\necho '${JSON.stringify({ version, packages })}'\n`, { mode: 0o755 });
-    return async () => ({ executable });
+    return executable;
   };
   const look = (packages: Record<string, string>, options: { version?: string; isOwn?: boolean } = {}) => {
     writeFileSync(
       requirementsPath,
       "# pins\nnumpy==2.2.6 ; python_full_version < '3.14' \\\n    --hash=sha256:0\nnumpy==2.4.6 ; python_full_version >= '3.14'\nsympy==1.14.0 \\\n    --hash=sha256:1\n",
     );
-    return checkPython(program(packages, options.version), { requirementsPath, isOwn: options.isOwn ?? true });
+    const python = { executable: program(packages, options.version), isOwn: options.isOwn ?? true };
+    return checkPython(async () => python, requirementsPath);
   };
 
   it("accepts the pinned packages of its Python", async () => {
@@ -126,6 +127,26 @@ describe("checkPython", () => {
     expect(await look({ numpy: "2.4.6", sympy: "1.14.0" }, { version: "3.14.0" })).toMatchObject([
       { state: "ok" },
       { state: "ok" },
+    ]);
+  });
+
+  it("lists what is installed, its own packages first, and says how to add one", async () => {
+    const pinned = { numpy: "2.2.6", sympy: "1.14.0", pip: "24.0" };
+    const others = Object.fromEntries(
+      Array.from({ length: 15 }, (_, n) => [`extra-${String(n).padStart(2, "0")}`, "1"]),
+    );
+    expect((await look({ ...others, ...pinned }))[1]).toMatchObject({
+      detail: expect.stringMatching(/^numpy 2\.2\.6, sympy 1\.14\.0, extra-00 1, .*extra-11 1, and 3 more$/u),
+      mend: expect.stringMatching(/requirements\.in.*npm run setup/u),
+    });
+    expect((await look(pinned, { isOwn: false }))[1]?.mend).toContain(`${join(folder, "python")} -m pip install`);
+  });
+
+  it("fails for an interpreter that does not list its packages", async () => {
+    const executable = join(folder, "python");
+    writeFileSync(executable, "#!/bin/sh\necho garbage; echo 'no such module' >&2; exit 1\n", { mode: 0o755 });
+    expect(await checkPython(async () => ({ executable, isOwn: true }), requirementsPath)).toMatchObject([
+      { check: "python", state: "failed", exitCode: 3, detail: expect.stringContaining("no such module") },
     ]);
   });
 
@@ -141,7 +162,7 @@ describe("checkPython", () => {
 
   it("says what the search for an interpreter said", async () => {
     const find = () => Promise.reject(new UserError("There is no Python.", { hint: "Run it.", exitCode: 3 }));
-    expect(await checkPython(find, { requirementsPath, isOwn: true })).toEqual([
+    expect(await checkPython(find, requirementsPath)).toEqual([
       { check: "python", state: "failed", detail: "There is no Python.", mend: "Run it.", exitCode: 3 },
     ]);
   });
@@ -156,7 +177,7 @@ describe("checkSandbox", () => {
   const sandbox = (isolation: Isolation, { sum = "42\n", pried = "" } = {}) => {
     const state = { closed: false };
     const opened: PythonSandbox = {
-      describe: async () => ({ python: "3.12.1", packages: {}, isolation }),
+      describe: async () => ({ python: "3.12.1", packages: {}, isolation, notes: [] }),
       execute: async ({ code }) => execution(code.includes("/secret") ? pried : sum),
       endSession: () => {},
       close: async () => {

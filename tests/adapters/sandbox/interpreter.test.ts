@@ -27,7 +27,7 @@ describe("findInterpreter", () => {
   });
 
   it.each([
-    ["is too old", `echo '{"executable": "/p", "version": [3, 7], "directories": []}'`, "3.9 is the oldest"],
+    ["is too old", `echo '{"executable": "/p", "version": [3, 9], "directories": []}'`, "3.10 is the oldest"],
     ["does not run", "echo 'no such library' >&2; exit 127", "no such library"],
     ["says something else", "echo hello", "cannot be used"],
   ])("says what is wrong with one that %s", async (_, script, message) => {

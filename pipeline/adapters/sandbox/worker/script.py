@@ -148,15 +148,42 @@ def finish(names: dict[str, Any], status: int) -> int:
     return status if flushed else 120
 
 
+GENERATORS = ["random", "numpy.random", "sympy.core.random"]
+
+
 def seed_random(seed: int, text: bytes) -> None:
     """A repeated program draws the same numbers, and the same text under another seed draws others.
 
     Without it, forks of one worker would all draw the same.
     """
     mixed = int.from_bytes(sha256(b"%d:%s" % (seed, text)).digest()[:4], "big")
-    for module, function in (("random", "seed"), ("numpy.random", "seed"), ("sympy.core.random", "seed")):
-        if module in sys.modules:
-            getattr(sys.modules[module], function)(mixed)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, SeedingImporter)]
+    for name in GENERATORS:
+        if name in sys.modules:
+            sys.modules[name].seed(mixed)
+        else:
+            sys.meta_path.insert(0, SeedingImporter(name, mixed))  # type: ignore[arg-type]
+
+
+class SeedingImporter:
+    """Imports a module that was not imported before, and seeds it."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.name, self.seed = name, seed
+
+    def find_spec(self, name: str, path: Any = None, target: object = None) -> Any:
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == self.name else None
+        loader: Any = spec and spec.loader
+        if loader:
+            execute = loader.exec_module
+
+            def execute_and_seed(module: Any) -> None:
+                del loader.exec_module
+                execute(module)
+                module.seed(self.seed)
+
+            loader.exec_module = execute_and_seed
+        return spec
 
 
 def run_earlier(earlier: list[str], names: dict[str, Any], seed: int, seconds: float) -> None:

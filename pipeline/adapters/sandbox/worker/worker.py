@@ -1,7 +1,7 @@
 """A fork server: imports the mathematical libraries once, then runs each program in a fork of itself.
 
     python worker.py SCRIPT_DIRECTORY SCRATCH_DIRECTORY ISOLATION [--user UID] [--sessions COUNT]
-        [--sessions-directory PATH] [--readable PATH ...]
+        [--sessions-directory PATH] [--readable PATH ...] [--preload MODULE ...]
 
 One JSON object on each line of standard input:
 
@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib.metadata
 import json
 import math
 import mmap
@@ -73,6 +72,7 @@ class Settings:
     readable: list[str]
     sessions: int
     sessions_directory: str | None
+    preload: list[str] | None  # modules; None: the usual libraries
 
     @property
     def path(self) -> str:
@@ -89,6 +89,7 @@ class Worker:
         self.settings = settings
         self.requests = requests
         self.replies = replies
+        self.not_imported: dict[str, str] = {}  # and why
         # A byte that the child sets when its program ended by a MemoryError.
         self.memory_error = mmap.mmap(-1, mmap.PAGESIZE)
         self.user, self.keep_reading = settings.user, False
@@ -145,13 +146,15 @@ class Worker:
     def readable_by_user(self) -> bool:
         """Whether a program under the other user could import and work in its directory."""
         probes = [os.__file__, *(module.__file__ for name in REPORTED if (module := sys.modules.get(name)))]
+        directories = [path for path in sys.path if os.path.isdir(path)]
         pid = os.fork()
         if pid == 0:
             try:
                 confinement.leave_root(self.user or 0, self.keep_reading)
                 for probe in probes:
                     open(probe or os.devnull).close()
-                os.listdir(self.settings.scratch)
+                for directory in directories:
+                    os.listdir(directory)
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -178,15 +181,11 @@ class Worker:
     # ---- requests
 
     def serve(self) -> NoReturn:
-        packages = {}
-        for name in REPORTED:
-            try:
-                packages[name] = importlib.metadata.version(name)
-            except importlib.metadata.PackageNotFoundError:
-                pass
+        packages = preloading.versions([*REPORTED, *(self.settings.preload or [])])
         gc.freeze()  # this too is nothing for a program's collector
         count = 0 if self.sessions is None else self.settings.sessions if self.sessions.are_apart else 1
-        self.reply({"ready": {"python": platform.python_version(), "packages": packages, "sessions": count}})
+        ready = {"python": platform.python_version(), "packages": packages, "sessions": count}
+        self.reply({"ready": {**ready, "notImported": self.not_imported}})
         while True:
             request = self.next_request()
             if "end" in request:
@@ -488,6 +487,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=0)
     parser.add_argument("--sessions-directory")
     parser.add_argument("--readable", nargs="*", default=[])
+    parser.add_argument("--preload", nargs="*")
     settings = Settings(**vars(parser.parse_args()))
 
     # The protocol moves away from descriptors 0 and 1: what programs see there is nothing, and a pipe of their own.
@@ -502,7 +502,7 @@ def main() -> None:
     path = settings.path
     sys.argv, sys.orig_argv, sys.path[0] = [path], [sys.executable, path], settings.scratch
     gc.disable()
-    preloading.preload()
+    not_imported = preloading.preload(settings.preload)
     for name in OURS:
         del sys.modules[name]  # a program's own file of that name is not to be taken for ours
     sys.dont_write_bytecode = False
@@ -510,6 +510,7 @@ def main() -> None:
         del os.environ[name]
 
     worker = Worker(settings, requests, replies)
+    worker.not_imported = not_imported
     worker.prepare()
     try:
         worker.serve()
