@@ -1,8 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { findInterpreter } from "../pipeline/adapters/sandbox/interpreter.ts";
 import { openPythonSandbox } from "../pipeline/adapters/sandbox/python-pool.ts";
 import type { PythonSandbox } from "../pipeline/stages/ports.ts";
-import type { Benchmark, BenchmarkResult, Contest, Row, Way } from "./benchmark.ts";
+import type { Benchmark, BenchmarkResult, Contest, Quoted, Row, Way } from "./benchmark.ts";
 import { inBubblewrap, inSubprocess, type Run, runFresh } from "./fresh-interpreter.ts";
 import { measure } from "./interleaved-rounds.ts";
 
@@ -40,6 +41,20 @@ while True:
 const limitSeconds = 1;
 const amplySeconds = 120; // no block of the tasks comes near it
 
+// A session goes on for no longer than a hundred blocks; a candidate's has as many as it has turns.
+const sessionBlocks = 100;
+const inSession = (task: string) => `${task}, in a session`;
+const goingOn = "sctir's pool, a session that goes on";
+const newEach = "sctir's pool, a new session each";
+
+// A peer's sandbox, in another run on another machine of two cores, with two clients.
+const peer = "a peer's interpreters, without isolation";
+const quoted: Quoted[] = [
+  { task: inSession("a trivial block"), way: `${peer}: a session that goes on`, perSecond: 940, median: 1.7 },
+  { task: inSession("a trivial block"), way: `${peer}: a new session each`, perSecond: 23 },
+  { task: inSession("a sympy.solve"), way: `${peer}: a session that goes on`, perSecond: 143 },
+];
+
 const pool = "sctir's pool";
 const poolLimits = "sctir's pool, with limits";
 const notebook = "a fresh python3 (the notebook's way)";
@@ -75,6 +90,14 @@ export const benchmark: Benchmark = {
         say(`${task.name}, ${rounds} rounds`);
         rows.push(...(await measure(contest(task.name, ways, inTime(task)), { rounds, concurrency })));
       }
+      for (const task of tasks.slice(0, 2)) {
+        say(`${inSession(task.name)}, ${rounds} rounds`);
+        const inSessions: typeof ways = [
+          [goingOn, throughSessions(sandbox, sessionBlocks), 40 * fresh],
+          [newEach, throughSessions(sandbox, 1), 4 * fresh],
+        ];
+        rows.push(...(await measure(contest(inSession(task.name), inSessions, inTime(task)), { rounds, concurrency })));
+      }
       say(`a time-out, ${rounds} rounds`);
       const patient = ways.map(([name, execute]): (typeof ways)[number] => [name, execute, 2 * concurrency]);
       const late = await measure(contest(endless.name, patient, lateness(endless)), { rounds, concurrency });
@@ -86,17 +109,30 @@ export const benchmark: Benchmark = {
       rows.push(...late.map(({ ratio: _, ...row }) => row)); // the limit itself is most of the time
 
       const versions = `numpy ${packages.numpy}, sympy ${packages.sympy}`;
-      return { conditions: { python, packages: versions, isolation, concurrency }, rows, aims: aimsOf(rows) };
+      return { conditions: { python, packages: versions, isolation, concurrency }, rows, quoted, aims: aimsOf(rows) };
     } finally {
       await Promise.all([sandbox.close(), limited.close()]);
     }
   },
 };
 
+const usual = { showLastExpression: false, memoryMiB: 1024 };
+
 function throughPool(sandbox: PythonSandbox): Execute {
   return async (code, timeoutSeconds) => {
-    const limits = { timeoutSeconds, memoryMiB: 1024 };
-    const { outcome, stdout } = await sandbox.execute({ code, earlier: [], showLastExpression: false, ...limits });
+    const { outcome, stdout } = await sandbox.execute({ code, earlier: [], timeoutSeconds, ...usual });
+    return { stdout: stdout.trimEnd(), timedOut: outcome === "timeout" };
+  };
+}
+
+/** As many sessions as runs at a time, each replaced after so many blocks. */
+function throughSessions(sandbox: PythonSandbox, blocksAtMost: number): Execute {
+  const free: { session: string; earlier: string[] }[] = [];
+  return async (code, timeoutSeconds) => {
+    const { session, earlier } = free.pop() ?? { session: randomUUID(), earlier: [] };
+    const { outcome, stdout } = await sandbox.execute({ code, earlier, session, timeoutSeconds, ...usual });
+    if (earlier.length + 1 < blocksAtMost) free.push({ session, earlier: [...earlier, code] });
+    else sandbox.endSession(session);
     return { stdout: stdout.trimEnd(), timedOut: outcome === "timeout" };
   };
 }

@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import sys
+import threading
 import traceback
 from dataclasses import dataclass
 from mmap import mmap
@@ -61,13 +62,16 @@ class Child:
 def fork() -> int:
     """Like `os.fork`, which has handlers run that take as long as all the rest: they write to pages that were shared.
 
-    They mend what threads have left. Of the others, one seeds `random` anew, which a program has done for itself.
+    They mend what other threads have left, where there are any. One seeds `random` anew, which is done for a program
+    besides.
     """
     if sys.platform != "linux" or len(os.listdir("/proc/self/task")) > 1:
         return os.fork()
     pid = holding_interpreter.fork()
     if pid < 0:
         raise OSError(ctypes.get_errno(), "fork")
+    if pid == 0:
+        threading.main_thread()._set_native_id()  # type: ignore[attr-defined]
     return pid
 
 
