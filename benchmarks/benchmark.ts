@@ -31,10 +31,19 @@ export interface Range {
   highest: number;
 }
 
+/** A figure that others have told, for comparison: not measured here. */
+export interface Quoted {
+  task: string;
+  way: string;
+  perSecond: number;
+  median?: number;
+}
+
 export interface BenchmarkResult {
   /** What the figures depend on: versions, isolation, concurrency. */
   conditions: Record<string, string | number>;
   rows: Row[];
+  quoted?: readonly Quoted[];
   /** Where times are not the point: a table of its own instead of `rows`, each line by the names of its columns. */
   figures?: Record<string, string | number>[];
   /** What the benchmark is to show, and whether it did. */

@@ -1,8 +1,9 @@
-import type { BenchmarkResult, Row } from "./benchmark.ts";
+import type { BenchmarkResult, Quoted, Row } from "./benchmark.ts";
 
 /** The rows, or the figures, as a Markdown table, which reads well on a terminal too. */
-export function tableOf({ rows, figures }: Pick<BenchmarkResult, "rows" | "figures">): string {
-  const lines = figures ? linesOf(figures) : [timeHeader, ...rows.map(cellsOf)];
+export function tableOf({ rows, figures, quoted = [] }: Pick<BenchmarkResult, "rows" | "figures" | "quoted">): string {
+  const timeLines = () => [timeHeader, ...rows.map(cellsOf), ...quoted.map(quotedCellsOf)];
+  const lines = figures ? linesOf(figures) : timeLines();
   const header = lines[0] ?? [];
   const widths = header.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
   const isText = (column: number) => column < 2;
@@ -40,6 +41,10 @@ function cellsOf({ task, way, runs, perSecond, median, p99, spread, ratio }: Row
     `${figure(spread.lowest)} – ${figure(spread.highest)}`,
     ratio ? `${figure(ratio.median)}× (${figure(ratio.lowest)} – ${figure(ratio.highest)})` : "",
   ];
+}
+
+function quotedCellsOf({ task, way, perSecond, median }: Quoted): string[] {
+  return [task, way, "quoted", figure(perSecond), median === undefined ? "" : figure(median), "", "", ""];
 }
 
 /** Three digits tell more than the measurement does already. */

@@ -19,6 +19,17 @@ describe("tableOf", () => {
   });
 });
 
+describe("tableOf quoted figures", () => {
+  it("says of each that it was not measured", () => {
+    const quoted = [{ task: "a task", way: "theirs", perSecond: 940 }];
+    expect(
+      tableOf({ rows: [row], quoted })
+        .split("\n")
+        .at(-1),
+    ).toMatch(/^\| a task \| theirs \| quoted \| +940 \| +\| +\| +\| +\|$/u);
+  });
+});
+
 describe("tableOf figures that are no times", () => {
   it("has a column for each name, with numbers of three digits", () => {
     const figures = [

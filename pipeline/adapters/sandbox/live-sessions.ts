@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 /** Where a session lives: a worker that can be told to end it. */
 interface Home {
   readonly alive: boolean;
@@ -12,7 +10,7 @@ export interface LiveSession<Worker extends Home, Place> {
   number: number;
   worker: Worker;
   place: Place;
-  /** Hashes of the blocks it has run. */
+  /** Those it has run. */
   blocks: readonly string[];
   isBusy: boolean;
   timer?: NodeJS.Timeout;
@@ -42,7 +40,7 @@ export class LiveSessions<Worker extends Home, Place> {
   take(key: string, worker: Worker, blocks: readonly string[]): LiveSession<Worker, Place> | undefined {
     const session = this.#sessions.get(key);
     if (session === undefined) return undefined;
-    const fits = session.worker === worker && worker.alive && isSame(session.blocks, blocks.map(hash));
+    const fits = session.worker === worker && worker.alive && isSame(session.blocks, blocks);
     if (!fits) {
       this.end(key);
       return undefined;
@@ -70,7 +68,7 @@ export class LiveSessions<Worker extends Home, Place> {
     }
     this.#sessions.delete(session.key);
     this.#sessions.set(session.key, session); // at the end now
-    session.blocks = blocks.map(hash);
+    session.blocks = blocks;
     session.isBusy = false;
     session.timer = setTimeout(() => this.end(session.key), this.#idleSeconds * 1000).unref();
   }
@@ -98,10 +96,6 @@ export class LiveSessions<Worker extends Home, Place> {
     if (oldest) this.end(oldest.key);
     return oldest !== undefined;
   }
-}
-
-function hash(block: string): string {
-  return createHash("sha256").update(block).digest("base64");
 }
 
 function isSame(some: readonly string[], others: readonly string[]): boolean {

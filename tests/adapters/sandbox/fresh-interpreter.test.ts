@@ -74,6 +74,9 @@ const programs: Record<string, string> = {
   "its globals":
     "print(sorted(globals()), __name__, __file__, __doc__, __spec__, __package__, type(__builtins__), type(__loader__))",
   "its docstring": "'''What it does.'''\nprint(__doc__)",
+  "its main thread":
+    "import os, threading\nmain = threading.main_thread()\nprint(main.native_id == threading.get_native_id() == os.getpid())\n" +
+    "print(main is threading.current_thread(), main.ident == threading.get_ident(), threading.enumerate() == [main])",
   "its arguments and paths": "import sys, os\nprint(sys.argv, sys.path[0], os.getcwd(), sys.flags.dont_write_bytecode)",
   "its own source": "import inspect\ndef f():\n    return 1  # one\nprint(inspect.getsource(f), open(__file__).read())",
   "its main module": "import __main__, sys\nx = 1\nprint(__main__.x, sys.modules['__main__'] is __main__)",

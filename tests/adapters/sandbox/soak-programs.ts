@@ -2,7 +2,7 @@ import type { PythonExecution, PythonRequest } from "../../../pipeline/stages/po
 
 const mebibyte = 2 ** 20;
 
-/** A program, and what is to come of it. */
+/** A program, and what is to come of it. In a session, the earlier blocks are executed one by one before it. */
 export interface SoakProgram {
   request: Omit<PythonRequest, "signal">;
   /** Ask for its end after so many milliseconds. */
@@ -40,6 +40,18 @@ const ended =
     result.outcome === outcome && result.stdout === stdout;
 
 const timeLimit = { timeoutSeconds: 0.1 };
+
+/** Leaves a process that has gone away from its parent and its session. */
+const daemon = `if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        while True: time.sleep(1)
+    os._exit(0)
+os.wait()
+print("end")`;
+
+/** Never two at a time by the same name. */
+const newSession = (draw: Draw) => ({ session: `session-${draw(2 ** 32)}` });
 
 interface Kind {
   /** How often, in thousandths. */
@@ -79,6 +91,36 @@ const kinds: Record<string, Kind> = {
       return program("print(x + 1)", ended("ok", `${value + 1}\n`), { earlier: [`x = ${value}\nprint(x)`, "1/0"] });
     },
   },
+  "in a session": {
+    share: 60,
+    make(draw) {
+      const value = draw(1000);
+      const earlier = [`import sympy as sp\nx = sp.Integer(${value})`, "open('kept', 'w').write(str(x + 1))", "1/0"];
+      const code = "print(x, open('kept').read())";
+      return program(code, ended("ok", `${value} ${value + 1}\n`), { ...newSession(draw), earlier });
+    },
+  },
+  "in a session that is rebuilt": {
+    share: 10,
+    make(draw) {
+      const value = draw(1000);
+      const earlier = [`x = ${value}`, "import os\nos._exit(3)"];
+      return program("print(x)", ended("ok", `${value}\n`), { ...newSession(draw), earlier });
+    },
+  },
+  "in a session after a daemon": {
+    share: 10,
+    make(draw, marker) {
+      return program("print(2)", ended("ok", "2\n"), { ...newSession(draw), earlier: [named(marker) + daemon] });
+    },
+  },
+  "in a session until its time is up": {
+    share: 10,
+    make(draw, marker) {
+      const code = `${named(marker)}os.fork()\nwhile True: pass`;
+      return program(code, ended("timeout"), { ...newSession(draw), earlier: ["x = 1"], ...timeLimit });
+    },
+  },
   "that fails": {
     share: 100,
     make(draw) {
@@ -104,13 +146,6 @@ const kinds: Record<string, Kind> = {
   "that leaves a daemon": {
     share: 25,
     make(_, marker) {
-      const daemon = `if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        while True: time.sleep(1)
-    os._exit(0)
-os.wait()
-print("end")`;
       return program(named(marker) + daemon, ended("ok", "end\n"));
     },
   },

@@ -45,6 +45,8 @@ export interface SoakReport {
   filesLeft: string[];
 }
 
+const anyProgram = { code: "", earlier: [], showLastExpression: false, timeoutSeconds: 60, memoryMiB: 256 };
+
 /** Runs programs of every kind, twice as many at a time as there are workers, and looks at what they leave behind. */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { executions, seed, isolation, size, workerDeaths } = options;
@@ -66,6 +68,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const started = performance.now();
   const check = async (executions: number) => {
     await sandbox.describe(); // starts workers in the place of those that were killed
+    // Each worker has one to run, and by then has ended the sessions that it was to end.
+    await Promise.all(Array.from({ length: size }, () => sandbox.execute(anyProgram)));
     const checkpoint = await look(executions, (performance.now() - started) / 1000, before);
     report.checkpoints.push(checkpoint);
     options.onCheckpoint?.(checkpoint);
@@ -120,7 +124,10 @@ async function runMany(
 async function runOne(sandbox: PythonSandbox, program: SoakProgram): Promise<string | undefined> {
   const { abortAfterMilliseconds } = program;
   if (abortAfterMilliseconds === undefined) {
+    const { session } = program.request;
+    if (session !== undefined) await runEarlier(sandbox, program.request);
     const result = await sandbox.execute(program.request);
+    if (session !== undefined) sandbox.endSession(session);
     return program.isRight(result) ? undefined : JSON.stringify(result).slice(0, 2000);
   }
   const controller = new AbortController();
@@ -132,6 +139,13 @@ async function runOne(sandbox: PythonSandbox, program: SoakProgram): Promise<str
     return reason === "enough" ? undefined : String(reason);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** The blocks of a session before the one that counts, which may have less time. */
+async function runEarlier(sandbox: PythonSandbox, request: SoakProgram["request"]): Promise<void> {
+  for (const [index, code] of request.earlier.entries()) {
+    await sandbox.execute({ ...request, code, earlier: request.earlier.slice(0, index), timeoutSeconds: 60 });
   }
 }
 

@@ -7,6 +7,7 @@ The sum of memory over several processes is watched from outside (shares.py). No
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import platform
 import resource
@@ -16,6 +17,8 @@ import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 on_linux = sys.platform == "linux"
+if on_linux:
+    libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
 
 # linux/prctl.h
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 8, 22, 24
@@ -28,8 +31,7 @@ MEBIBYTE = 1 << 20
 
 def prctl(option: int, *values: int) -> None:
     """Raises OSError where the kernel says no."""
-    padded = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
-    if libc.prctl(option, *padded) != 0:
+    if libc.prctl(option, *(*values, 0, 0, 0, 0)[:4]) != 0:
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
@@ -63,13 +65,8 @@ def set_capabilities(mask: int) -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def leave_root(user: int, keep_reading: bool) -> None:
-    """Becomes a user of no name and drops every capability.
-
-    Root itself is exempt from the limit on processes, which is why a plain drop of capabilities is not enough.
-    `keep_reading` leaves the right to read any file that the rest of the confinement leaves reachable, to programs that
-    this one starts too: an interpreter in root's home is out of other users' reach.
-    """
+def bound_capabilities(keep_reading: bool) -> None:
+    """Whatever this process comes to start has no capability, but for the one that `leave_root` may leave."""
     for capability in range(64):
         if keep_reading and capability == CAP_DAC_READ_SEARCH:
             continue
@@ -77,6 +74,15 @@ def leave_root(user: int, keep_reading: bool) -> None:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:
             pass  # the kernel knows fewer, or we may not and so do not have it
+
+
+def leave_root(user: int, keep_reading: bool) -> None:
+    """Becomes a user of no name and drops every capability. `bound_capabilities` comes before.
+
+    Root itself is exempt from the limit on processes, which is why a plain drop of capabilities is not enough.
+    `keep_reading` leaves the right to read any file that the rest of the confinement leaves reachable, to programs that
+    this one starts too: an interpreter in root's home is out of other users' reach.
+    """
     if keep_reading:
         prctl(PR_SET_KEEPCAPS, 1)
     os.setgroups([])
@@ -94,8 +100,10 @@ def address_space() -> int:
     """Bytes this process has mapped; 0 where the system does not tell."""
     if not on_linux:
         return 0
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[0]) * resource.getpagesize()
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    pages, _ = os.read(statm, 100).split(maxsplit=1)
+    os.close(statm)
+    return int(pages) * mmap.PAGESIZE
 
 
 def tasks_of_user() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ class Used(NamedTuple):
 
 
 NOTHING = Used(0, 0)
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def reap(block: bool = False, or_stopped: bool = False) -> tuple[int, int, Used] | None:
@@ -33,8 +35,7 @@ def reap(block: bool = False, or_stopped: bool = False) -> tuple[int, int, Used]
         return None
     if os.WIFSTOPPED(status):
         return pid, status, NOTHING
-    unit = 1 if os.uname().sysname == "Darwin" else 1024
-    return pid, status, Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return pid, status, Used(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS_UNIT)
 
 
 def end_namespace() -> Used:
@@ -54,19 +55,22 @@ def end_namespace() -> Used:
 
 def end_descendants(session: int) -> Used:
     """For a subreaper: ends all descendants. Without /proc only the given session's process group can be found."""
-    used = NOTHING
+    used, killed = NOTHING, set()
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            ended = reap()
+            while ended := reap():
+                used += ended[2]
+                killed.discard(ended[0])
         except ChildProcessError:
             return used
-        if ended:
-            used += ended[2]
-            continue
         if os.path.isdir("/proc/self"):
-            for pid in stop_descendants():
-                send(pid, signal.SIGKILL)
+            # One that is killed forks no more, so what it leaves is found the next time. Those that are ending anyway
+            # are left alone: they need the cores for it.
+            while found := {pid for pid in set(family()) - killed if lives(pid)}:
+                for pid in found:
+                    send(pid, signal.SIGKILL)
+                killed |= found
         else:
             try:
                 os.killpg(session, signal.SIGKILL)
@@ -120,8 +124,7 @@ def children_of(pid: int) -> list[int]:
     children: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
-                children += map(int, file.read().split())
+            children += map(int, told(f"/proc/{pid}/task/{thread}/children").split())
     except OSError:
         pass  # it ended while we looked
     return children
@@ -149,20 +152,21 @@ def lives(pid: int) -> bool:
 def state_of(pid: int) -> str:
     """A letter, as in ps; empty for a process that there is not."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0].decode()
+        return told(f"/proc/{pid}/stat").rpartition(b")")[2].split(maxsplit=1)[0].decode()
     except OSError:
         return ""
 
 
-def stop_descendants() -> set[int]:
-    """Stops processes until all descendants stand still, for one that forks on is never caught otherwise."""
-    stopped: set[int] = set()
-    while moving := descendants() - stopped:
-        for pid in moving:
-            send(pid, signal.SIGSTOP)
-        stopped |= moving
-    return stopped
+def told(path: str) -> bytes:
+    """What the kernel tells in a file; a file object would ask it twice as much. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        parts = []
+        while part := os.read(descriptor, 1 << 12):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def family() -> list[int]:
@@ -176,8 +180,7 @@ def family() -> list[int]:
     for pid in found:
         try:
             for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
-                    found.extend(int(child) for child in file.read().split())
+                found.extend(map(int, told(f"/proc/{pid}/task/{task}/children").split()))
         except OSError:
             continue  # it ended while we looked
     return found[1:]

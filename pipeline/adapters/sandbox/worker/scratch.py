@@ -36,16 +36,23 @@ def empty(directory: str) -> None:
 
 def write_new(path: str, data: bytes) -> None:
     """Writes a file whose name a program may have taken for something else. Raises OSError where there is no room."""
-    if os.path.lexists(path):
-        if stat.S_ISDIR(os.lstat(path).st_mode):
-            os.chmod(path, 0o700)
-            empty(path)
-            os.rmdir(path)
-        else:
-            os.unlink(path)
+    make_way(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-    with open(descriptor, "wb") as file:
-        file.write(data)
+    with open(descriptor, "wb", buffering=0) as file:
+        while data:
+            data = data[file.write(data) :]
+
+
+def make_way(path: str) -> None:
+    """Removes whatever has a name."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a directory
+        os.chmod(path, 0o700)
+        empty(path)
+        os.rmdir(path)
 
 
 def is_light(directory: str) -> bool:

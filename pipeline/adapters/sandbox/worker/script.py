@@ -14,7 +14,6 @@ import atexit
 import builtins
 import ctypes
 import gc
-import hashlib
 import importlib.machinery
 import os
 import resource
@@ -23,6 +22,11 @@ import sys
 import threading
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Callable, Iterator
+
+try:  # not OpenSSL's, which writes to many pages that were shared with the worker
+    from _sha2 import sha256
+except ImportError:
+    from _sha256 import sha256  # before Python 3.12
 
 FUTURE_FLAGS = 0
 for feature in __future__.all_feature_names:
@@ -152,7 +156,7 @@ def seed_random(seed: int, text: bytes) -> None:
 
     Without it, forks of one worker would all draw the same.
     """
-    mixed = int.from_bytes(hashlib.sha256(b"%d:%s" % (seed, text)).digest()[:4], "big")
+    mixed = int.from_bytes(sha256(b"%d:%s" % (seed, text)).digest()[:4], "big")
     sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, SeedingImporter)]
     for name in GENERATORS:
         if name in sys.modules:

@@ -65,7 +65,7 @@ class Sessions:
     def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """Runs a block. A request that continues a session which there is not has the outcome `gone`."""
         number = request["session"]
-        self.collect()
+        self.collect(number)
         if not self.are_apart:
             self.end_all(but=number)
         if number not in self.live and not request["isNew"]:
@@ -167,8 +167,10 @@ class Sessions:
         return place
 
     def write_block(self, directory: str, request: dict[str, Any]) -> None:
-        for path in (notebook.block_path(directory, request["block"]), os.path.join(directory, "program.py")):
-            scratch.write_new(path, request["code"].encode())
+        path, as_program = notebook.block_path(directory, request["block"]), os.path.join(directory, "program.py")
+        scratch.write_new(path, request["code"].encode())
+        scratch.make_way(as_program)
+        os.link(path, as_program)
 
     def show_as_program(self, reply: dict[str, Any], block: int) -> None:
         """A block stands in a file of its own; what it writes is to name the one where a program stands."""
@@ -188,10 +190,15 @@ class Sessions:
             session.held[path] = session.held.get(path, 0) + scratch.used_bytes(path) - used
         return scratch.is_light(session.directory) and all(held <= scratch.KEPT_BYTES for held in session.held.values())
 
-    def collect(self) -> None:
-        """Notices those that were killed from outside."""
+    def collect(self, wanted: int) -> None:
+        """Notices those that were killed from outside, and whether the wanted one still stands still."""
+        try:
+            while ended := processes.reap():
+                self.on_end_of(ended[0])
+        except ChildProcessError:
+            pass  # there are none
         for number, session in list(self.live.items()):
-            if session.pid in self.collected or processes.state_of(session.pid) != "T":
+            if session.pid in self.collected or (number == wanted and processes.state_of(session.pid) != "T"):
                 self.end(number)
         self.collected.clear()
 

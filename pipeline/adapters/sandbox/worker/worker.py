@@ -56,6 +56,7 @@ REPORTED = ["numpy", "sympy", "mpmath", "scipy", "gmpy2", "networkx"]
 
 MEBIBYTE = 1 << 20
 OUTPUT_BYTES_AT_MOST = MEBIBYTE
+PROCESSES = 16  # each that a program forks takes milliseconds to end, and all together are to end with its time
 LOOK_SECONDS = 0.1  # between looks at what a program has in all
 BLOCK_LOOK_SECONDS = 0.02  # between looks at whether a session's block has begun
 BLOCK_BEGIN_SECONDS = 5  # for a session to begin one: a block could hide that it has
@@ -131,8 +132,14 @@ class Worker:
             if not self.readable_by_user():
                 self.user = None
         self.processes = self.process_limit()
+        # What is the same for all programs, they inherit.
+        if os.geteuid() == 0 and self.settings.isolation != "none":
+            confinement.bound_capabilities(self.keep_reading)
         if self.settings.isolation != "none":
             self.seccomp = self.system_call_filter()
+            if self.seccomp is not None and not self.shares_user:
+                confinement.enter_seccomp(self.seccomp)
+                self.seccomp = None
         if self.settings.sessions_directory and self.settings.sessions > 0 and processes.tells_children():
             self.sessions = sessions.Sessions(self, self.settings.sessions_directory, self.settings.sessions)
 
@@ -155,18 +162,21 @@ class Worker:
 
     def system_call_filter(self, own_id: int | None = None) -> bytes | None:
         """Without namespaces, a program that runs under our own user could get at our files and processes."""
-        shares_user = self.settings.isolation == "limits" and self.user is None
-        self.signals_only_to_self = shares_user and not confinement.landlock_stops_signals()
-        return system_calls.system_call_filter(shares_user, own_id if self.signals_only_to_self else None)
+        self.signals_only_to_self = self.shares_user and not confinement.landlock_stops_signals()
+        return system_calls.system_call_filter(self.shares_user, own_id if self.signals_only_to_self else None)
+
+    @property
+    def shares_user(self) -> bool:
+        return self.settings.isolation == "limits" and self.user is None
 
     def process_limit(self) -> int | None:
         """RLIMIT_NPROC counts the processes of a user, and in a user namespace those inside since Linux 5.14."""
         if self.user is not None:
-            return 64
+            return PROCESSES
         if self.settings.isolation == "bubblewrap":
             version = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-            return 64 if version >= (5, 14) else None
-        return confinement.tasks_of_user() + 256
+            return PROCESSES if version >= (5, 14) else None
+        return confinement.tasks_of_user() + 4 * PROCESSES
 
     # ---- requests
 
@@ -277,6 +287,15 @@ class Worker:
 
         A session's block that leaves its process in order is `stopped`.
         """
+        audit = shares.Audit()
+        try:
+            return self.watch_with(audit, request, program)
+        finally:
+            audit.close()
+
+    def watch_with(
+        self, audit: shares.Audit, request: dict[str, Any], program: child.Child
+    ) -> tuple[str, int, processes.Used]:
         poll = select.poll()
         stdout, stderr, beginning = program.stdout, program.stderr, program.beginning
         session = program if isinstance(program, sessions.Session) else None
@@ -305,8 +324,10 @@ class Worker:
             if now >= deadline:
                 return "timeout", 0, others
             if now >= next_look:
-                if excess := self.excess(request["memoryMiB"], session):
+                if excess := self.excess(request["memoryMiB"], session, audit):
                     return excess, 0, others
+                if audit.pid is not None:
+                    poll.register(audit.reader, select.POLLIN)
                 next_look = time.monotonic() + LOOK_SECONDS
             until = min(deadline, next_look)
             if session and not beginning.program:
@@ -321,14 +342,21 @@ class Worker:
                 elif descriptor == beginning.reader:
                     if not beginning.take():
                         poll.unregister(descriptor)
-                elif not open_outputs[descriptor].read():
+                elif descriptor in open_outputs:
+                    if not open_outputs[descriptor].read():
+                        poll.unregister(descriptor)
+                else:
                     poll.unregister(descriptor)
+                    if audit.end() > self.memory_allowed(request["memoryMiB"]):
+                        return "memory", 0, others
             if stdout.count > OUTPUT_BYTES_AT_MOST:
                 return "output-limit", 0, others
             if len(stderr.kept) > 2 * OUTPUT_BYTES_AT_MOST:
                 del stderr.kept[:-OUTPUT_BYTES_AT_MOST]  # the end tells what went wrong
             while ended := processes.reap(or_stopped=session is not None):
                 pid, status, used = ended
+                if pid == audit.pid:
+                    continue
                 others += used
                 if pid == program.pid and not os.WIFSTOPPED(status):
                     while beginning.take():
@@ -340,8 +368,11 @@ class Worker:
                 if self.sessions and not os.WIFSTOPPED(status):
                     self.sessions.on_end_of(pid)
 
-    def excess(self, memory_mebibytes: int, session: sessions.Session | None) -> str | None:
-        """What a program has too much of, in all its processes and files together: the outcome that this is."""
+    def excess(self, memory_mebibytes: int, session: sessions.Session | None, audit: shares.Audit) -> str | None:
+        """What a program has too much of, in all its processes and files together: the outcome that this is.
+
+        Of memory, an audit says so.
+        """
         if not os.path.isdir("/proc/self"):
             return None
         if self.sessions:
@@ -349,15 +380,18 @@ class Worker:
             pids = list(processes.below(os.getpid(), idle))
         else:
             pids = processes.family()
-        if len(pids) > 1:  # one alone is held by its own limit
-            allowed = shares.memory_of([os.getpid()]) + memory_mebibytes * MEBIBYTE
-            if shares.memory_of(pids) > allowed and shares.memory_shared_out(pids) > allowed:
-                return "memory"
+        pids = [pid for pid in pids if pid != audit.pid]
+        if audit.pid is None and len(pids) > 1 and shares.memory_of(pids) > self.memory_allowed(memory_mebibytes):
+            audit.begin(pids)  # one process alone is held by its own limit
         writable = [session.directory, *self.settings.writable[1:]] if session else self.settings.writable
         size, count = shares.disk_of(writable, pids)
         if size > SCRATCH_BYTES * len(writable) or count > shares.FILES_AT_MOST:
             return "output-limit"
         return None
+
+    def memory_allowed(self, mebibytes: int) -> int:
+        """In all processes of a program: what they have of the worker's besides."""
+        return shares.memory_of([os.getpid()]) + mebibytes * MEBIBYTE
 
     def is_aborted(self, running: int) -> bool:
         """Whether that was asked for. What else may be asked meanwhile is the end of sessions."""
