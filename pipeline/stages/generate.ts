@@ -282,12 +282,15 @@ class GenerateRun {
 
   /** Of a group that begins now, or goes on. */
   #allowedSeconds({ secondsBefore }: VoteGroup): number {
-    const { schedule, sampling } = this.#context.config;
-    const { problemSeconds, ...rest } = this.#context.config.budget;
-    const budget = { ...rest, problemSeconds: problemSeconds && Math.max(0, problemSeconds - secondsBefore) };
-    const problems = this.#groups.filter((group) => !group.hasBegun && group.open.length > 0).length;
-    const lanes = schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width));
-    return allowedSeconds(budget, { seconds: this.#totalSecondsLeft(), problems: Math.max(1, problems), lanes });
+    const { budget, schedule, sampling } = this.#context.config;
+    const notBegun = this.#groups.filter((group) => !group.hasBegun && group.open.length > 0).length;
+    return allowedSeconds(budget, {
+      seconds: this.#totalSecondsLeft(),
+      problems: Math.max(1, notBegun),
+      allProblems: this.#groups.length,
+      lanes: schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width)),
+      secondsBefore,
+    });
   }
 
   #endAll(): void {

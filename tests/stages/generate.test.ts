@@ -169,8 +169,8 @@ describe("a budget", () => {
       config: { ...width(1), budget: { totalSeconds: 400, policy: "bank" }, schedule: { mode: "exam" } },
       say: ({ problem }) => (problem === "p0" ? { text: answering(1), seconds: 10 } : "hangs"),
     });
-    // 100 each to begin with; then 390 for three, 130 each.
-    expect(run.asked.map(({ at, until }) => until - at)).toEqual([10, 130, 130, 130]);
+    // 100 each to begin with. Then 390 are left for three, 90 of it in the bank: 100 + 45; 245 for two: 100 + 22.5.
+    expect(run.asked.map(({ at, until }) => until - at)).toEqual([10, 145, 122.5, 122.5]);
   });
 
   it("with a bank and a time per problem gives the next one its own and half of what is over", async () => {
