@@ -1,6 +1,6 @@
 import { recordedSegments, type Segment } from "./block-hashes.ts";
 import { type Completion, complete } from "./completion.ts";
-import { badRequest, notFound, overContext } from "./protocol-error.ts";
+import { badParameter, badRequest, notFound, overContext, tooFewTokens } from "./protocol-error.ts";
 import type { Continuation, Replay } from "./replay.ts";
 import { type ChatBody, type CompletionBody, type Message, render, renderingFlags } from "./request-body.ts";
 import { countTokens, type Vocabulary } from "./tokenizer.ts";
@@ -37,11 +37,14 @@ interface Prompt {
 const samplesAtMost = 16384; // VLLM_MAX_N_SEQUENCES
 
 export function generateCompletion(body: CompletionBody, model: Model): Generated {
-  if (body.suffix) throw badRequest("suffix is not currently supported", "suffix");
+  if (body.suffix) throw badRequest("suffix is only supported for models with FIM completion rendering", "suffix");
+  if (body.prompt.length === 0) {
+    throw badParameter("Either prompt or prompt_embeds must be provided and non-empty.", "prompt");
+  }
   const prompts = textsOf(body.prompt, model.vocabulary).map(
     (prompt): Prompt => ({ text: prompt, replayed: { prompt }, echo: body.echo ? prompt : "" }),
   );
-  return generate(body, prompts, () => body.max_tokens ?? 16, model); // null counts as 16 too
+  return generate(body, prompts, body.max_tokens ?? 16, model); // null counts as 16 too
 }
 
 export function generateChat(body: ChatBody, model: Model): Generated {
@@ -55,8 +58,7 @@ export function generateChat(body: ChatBody, model: Model): Generated {
     replayed: { prompt: before.map((message: Message) => message.content).join("\n"), text },
     echo: body.echo ? text : "",
   };
-  const asked = body.max_completion_tokens ?? body.max_tokens;
-  return generate(body, [prompt], (promptTokens) => asked ?? Math.max(1, model.maxModelLen - promptTokens()), model);
+  return generate(body, [prompt], body.max_completion_tokens ?? body.max_tokens ?? model.maxModelLen, model);
 }
 
 function textsOf(prompt: CompletionBody["prompt"], vocabulary: Vocabulary): string[] {
@@ -77,18 +79,29 @@ function isNumbers(prompt: readonly unknown[]): prompt is number[] {
 function generate(
   body: CompletionBody | ChatBody,
   prompts: readonly Prompt[],
-  maxTokensFor: (promptTokens: () => number) => number,
+  maxTokensAsked: number,
   model: Model,
 ): Generated {
   checkModel(body.model, model);
   if (body.stream_options && !body.stream) {
-    throw badRequest("Stream options can only be defined when `stream=True`.", "stream_options");
+    throw badParameter("Stream options can only be defined when `stream=True`.", "stream_options");
   }
   const samples = body.n ?? 1;
-  if (samples < 1) throw badRequest(`n must be at least 1, got ${samples}.`, "n");
-  if (samples > samplesAtMost) throw badRequest(`n must be at most ${samplesAtMost}, got ${samples}.`, "n");
+  if (samples < 1) throw badRequest(`n must be at least 1, got ${samples}.`);
+  if (samples > samplesAtMost) throw badRequest(`n must be at most ${samplesAtMost}, got ${samples}.`);
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
-  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.", "stop");
+  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
+
+  const generatesNothing = maxTokensAsked === 0 && body.echo;
+  if (maxTokensAsked < 1 && !generatesNothing) throw tooFewTokens(maxTokensAsked);
+  if (maxTokensAsked > model.maxModelLen) {
+    throw badParameter(
+      `max_tokens=${maxTokensAsked} cannot be greater than max_model_len=${model.maxModelLen}. ` +
+        "Please request fewer output tokens.",
+      "max_tokens",
+      maxTokensAsked,
+    );
+  }
 
   const choices: Choice[] = [];
   let promptTokensOfAll = 0;
@@ -99,22 +112,14 @@ function generate(
       counted ??= countTokens(prompt.text);
       return counted;
     };
-    const maxTokens = maxTokensFor(count);
-    if (maxTokens < 1 && !(maxTokens === 0 && body.echo)) {
-      throw badRequest(`max_tokens must be at least 1, got ${maxTokens}.`, "max_tokens");
-    }
-    if (maxTokens > model.maxModelLen) {
-      throw badRequest(
-        `max_tokens=${maxTokens} cannot be greater than max_model_len=${model.maxModelLen}. ` +
-          "Please request fewer output tokens.",
-        "max_tokens",
-      );
-    }
-    const overflow = () =>
-      count() + maxTokens > model.maxModelLen ? overContext(count(), maxTokens, model.maxModelLen) : undefined;
+    const overflow = () => {
+      if (count() > model.maxModelLen) return overContext(model.maxModelLen);
+      return count() === model.maxModelLen && !generatesNothing ? tooFewTokens(0) : undefined;
+    };
     const replayed = continuations(prompt, samples, body, model, overflow);
     const [first] = replayed;
     let promptTokens: number;
+    let maxTokens = maxTokensAsked;
     if (first?.kind === "turn") {
       // As they were counted then, by the model's own tokenizer: whether it fitted was settled then, too.
       promptTokens = first.turn.tokens.prompt;
@@ -123,12 +128,11 @@ function generate(
       const error = overflow();
       if (error) throw error;
       promptTokens = count();
+      maxTokens = Math.min(maxTokensAsked, model.maxModelLen - promptTokens);
     }
     promptTokensOfAll += promptTokens;
     for (const continuation of replayed) {
-      if (continuation.kind === "context-full") {
-        throw overContext(Math.max(promptTokens, model.maxModelLen), maxTokens, model.maxModelLen);
-      }
+      if (continuation.kind === "context-full") throw overContext(model.maxModelLen);
       const completion = complete(continuation, {
         maxTokens,
         stop,
@@ -168,5 +172,7 @@ function continuations(
 
 /** A request that names no model takes the one there is. */
 export function checkModel(asked: string | null | undefined, { name }: Pick<Model, "name">): void {
-  if (asked && asked !== name) throw notFound(`The model \`${asked}\` does not exist.`, "model");
+  if (asked && asked !== name) {
+    throw notFound(`The model \`${asked}\` does not exist. Valid aliases: ${name}.`, "model");
+  }
 }

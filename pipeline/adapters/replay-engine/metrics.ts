@@ -1,15 +1,15 @@
 import type { EngineState } from "../../core/engine-model/engine-model.ts";
 import type { TimedModel } from "./timed-model.ts";
 
-export const finishedReasons = ["stop", "length", "abort", "error"] as const;
-export type FinishedReason = (typeof finishedReasons)[number];
+// A request whose client has gone counts under none of them, as with vLLM 0.32.
+const finishedReasons = ["stop", "length", "abort", "error", "repetition"] as const;
 
 /** The counts behind GET /metrics, under vLLM's names (vllm/v1/metrics/loggers.py). */
 export class Metrics {
   running = 0;
   promptTokens = 0;
   generationTokens = 0;
-  readonly finished: Record<FinishedReason, number> = { stop: 0, length: 0, abort: 0, error: 0 };
+  readonly finished = { stop: 0, length: 0, abort: 0, error: 0, repetition: 0 };
 
   /** Prometheus text. Without a model nothing waits and no cache is kept, so those gauges are 0. */
   text(model: string, timed?: TimedModel): string {
@@ -44,7 +44,9 @@ export class Metrics {
       .join("");
 
     function cacheMetrics({ model: { limits } }: TimedModel, state: EngineState): string[][] {
-      const config = `,block_size="${limits.blockSize}",enable_prefix_caching="True",num_gpu_blocks="${limits.blocks}"`;
+      const config =
+        `,_block_size_resolved="True",block_size="${limits.blockSize}",enable_prefix_caching="True"` +
+        `,kv_cache_size_tokens="${limits.blocks * limits.blockSize}",num_gpu_blocks="${limits.blocks}"`;
       return [
         counter("prefix_cache_queries", "Prompt tokens looked for in the prefix cache.", state.cacheQueries),
         counter("prefix_cache_hits", "Prompt tokens found in the prefix cache.", state.cacheHits),

@@ -1,11 +1,12 @@
 import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { z } from "zod";
 import type { Sequence } from "../../core/engine-model/engine-model.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import { checkModel, type Generated, generateChat, generateCompletion, type Model } from "./generate.ts";
 import { Metrics } from "./metrics.ts";
-import { badRequest, notFound, ProtocolError } from "./protocol-error.ts";
+import { badRequest, ProtocolError } from "./protocol-error.ts";
 import type { Recordings } from "./recordings.ts";
 import { Replay } from "./replay.ts";
 import {
@@ -58,6 +59,7 @@ interface Route {
 
 interface Exchange {
   body: string;
+  requestId: string | undefined; // from the header
   response: ServerResponse;
   /** Aborted when the client has gone. */
   signal: AbortSignal;
@@ -130,14 +132,14 @@ export async function startReplayServer({
     "/v1/completions": {
       method: "POST",
       answer: (exchange) => {
-        const request = parseBody(completionBodySchema, exchange.body);
+        const request = parseGeneration(completionBodySchema, exchange);
         return answerGeneration(exchange, request, completionWords, () => generateCompletion(request, model));
       },
     },
     "/v1/chat/completions": {
       method: "POST",
       answer: (exchange) => {
-        const request = parseBody(chatBodySchema, exchange.body);
+        const request = parseGeneration(chatBodySchema, exchange);
         return answerGeneration(exchange, request, chatWords, () => generateChat(request, model));
       },
     },
@@ -154,7 +156,7 @@ export async function startReplayServer({
       const generated = generate();
       metrics.promptTokens += generated.promptTokens;
       const envelope = {
-        id: words.id(request.request_id || randomUUID().replaceAll("-", "")),
+        id: words.id(request.request_id ?? randomUUID().replaceAll("-", "")),
         created: epochSeconds(),
         model: name,
       };
@@ -171,8 +173,7 @@ export async function startReplayServer({
       metrics.generationTokens += generated.completionTokens;
       for (const { finishReason } of generated.choices) metrics.finished[finishReason] += 1;
     } catch (error) {
-      if (signal.aborted) metrics.finished.abort += 1;
-      else if (!(error instanceof ProtocolError)) metrics.finished.error += 1;
+      if (!signal.aborted && !(error instanceof ProtocolError)) metrics.finished.error += 1;
       throw error;
     } finally {
       metrics.running -= 1;
@@ -204,13 +205,15 @@ export async function startReplayServer({
         return;
       }
       const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-      if (!route) throw notFound(`Not Found: ${path}`);
+      if (!route) return sendJson(response, 404, { detail: "Not Found" }); // FastAPI's own, as the next
       if (request.method !== route.method) {
         response.setHeader("allow", route.method);
-        throw new ProtocolError(405, "Method Not Allowed", `Method Not Allowed: ${path} takes ${route.method}.`);
+        return sendJson(response, 405, { detail: "Method Not Allowed" });
       }
+      const requestId = request.headers["x-request-id"];
       await route.answer({
         body,
+        requestId: Array.isArray(requestId) ? requestId[0] : requestId,
         response,
         signal: gone.signal,
         describe: (text) => {
@@ -234,8 +237,7 @@ export async function startReplayServer({
   }
 
   const server = createServer((request, response) => void handle(request, response));
-  // A candidate's connection idles while its code runs; closing it meanwhile would fail its next request.
-  server.keepAliveTimeout = 75_000;
+  server.keepAliveTimeout = 5_000; // uvicorn's, which vLLM leaves as it is
   server.requestTimeout = 0;
   server.listen({ host, port });
   try {
@@ -282,6 +284,7 @@ interface Words {
   whole: (text: string) => object;
   /** The choice's first event may hold more than text. */
   opening: object | undefined;
+  unfinished: object;
   part: (text: string) => object;
 }
 
@@ -291,6 +294,7 @@ const completionWords: Words = {
   chunkObject: "text_completion",
   whole: (text) => ({ text, prompt_logprobs: null }),
   opening: undefined,
+  unfinished: { finish_reason: null, stop_reason: null },
   part: (text) => ({ text }),
 };
 
@@ -298,18 +302,19 @@ const chatWords: Words = {
   id: (requestId) => `chatcmpl-${requestId}`,
   object: "chat.completion",
   chunkObject: "chat.completion.chunk",
-  whole: (content) => ({ message: { role: "assistant", content, refusal: null, tool_calls: [] } }),
+  whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
   opening: { delta: { role: "assistant", content: "" } },
+  unfinished: { finish_reason: null },
   part: (content) => ({ delta: { content } }),
 };
 
-function usageOf({ promptTokens, cachedTokens }: Generated, completionTokens: number): object {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: cachedTokens },
-  };
+function usageOf(generated: Generated): object {
+  const { completionTokens, cachedTokens } = generated;
+  return { ...usageSoFar(generated, completionTokens), prompt_tokens_details: { cached_tokens: cachedTokens } };
+}
+
+function usageSoFar({ promptTokens }: Generated, tokens: number): object {
+  return { prompt_tokens: promptTokens, total_tokens: promptTokens + tokens, completion_tokens: tokens };
 }
 
 /** A prompt counts once for each of its choices. */
@@ -328,7 +333,7 @@ function responseBody(envelope: Envelope, generated: Generated, words: Words): o
       finish_reason: finishReason,
       stop_reason: stopReason,
     })),
-    usage: usageOf(generated, generated.completionTokens),
+    usage: usageOf(generated),
     kv_transfer_params: null,
   };
 }
@@ -359,8 +364,8 @@ async function stream(
   let tokens = 0;
   for (const { index, text, finishReason, stopReason, completionTokens } of generated.choices) {
     const before = tokens;
-    const usage = () => (continuous ? usageOf(generated, tokens) : undefined);
-    const unfinished = { logprobs: null, finish_reason: null, stop_reason: null };
+    const usage = () => (continuous ? usageSoFar(generated, tokens) : undefined);
+    const unfinished = { logprobs: null, ...words.unfinished };
     if (words.opening) await event([{ index, ...words.opening, ...unfinished }], usage());
     const parts = inParts(text);
     let part = parts.next();
@@ -376,7 +381,7 @@ async function stream(
   }
   const sequences = await Promise.all(paces.map(({ finished }) => finished));
   const cachedTokens = sequences.includes(undefined) ? generated.cachedTokens : cachedIn(sequences);
-  if (includeUsage) await event([], usageOf({ ...generated, cachedTokens }, generated.completionTokens));
+  if (includeUsage) await event([], usageOf({ ...generated, cachedTokens }));
   response.end("data: [DONE]\n\n");
 }
 
@@ -392,6 +397,12 @@ function* inParts(text: string): Generator<string, undefined> {
     }
   }
   if (part !== "") yield part;
+}
+
+/** A generation's body; its id is the header's, where there is one. */
+function parseGeneration<Body extends GenerationOptions>(schema: z.ZodType<Body>, { body, requestId }: Exchange): Body {
+  const request = parseBody(schema, body);
+  return requestId === undefined ? request : { ...request, request_id: requestId };
 }
 
 /** The body as text. One that is too large is read on and thrown away, or its sender would never see the refusal. */

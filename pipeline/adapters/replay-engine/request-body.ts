@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { badRequest } from "./protocol-error.ts";
+import { badRequest, invalidBody } from "./protocol-error.ts";
 
 // Not z.int(): vLLM's seeds are 64 bits wide.
 const integer = z.number().refine(Number.isInteger, "expected an integer");
@@ -24,7 +24,7 @@ const common = {
 export const completionBodySchema = z.looseObject({
   ...common,
   prompt: z.union(
-    [z.string(), z.array(z.string()).min(1), tokenIds.min(1), z.array(tokenIds.min(1)).min(1)],
+    [z.string(), z.array(z.string()), tokenIds, z.array(tokenIds.min(1))],
     "expected a string, an array of strings, token ids or arrays of token ids",
   ),
   suffix: z.string().nullish(),
@@ -74,13 +74,12 @@ export function parseBody<Body>(schema: z.ZodType<Body>, json: string): Body {
   try {
     value = JSON.parse(json);
   } catch (error) {
-    throw badRequest(`The body is not JSON: ${error instanceof Error ? error.message : error}.`);
+    throw invalidBody(`JSON decode error: ${error instanceof Error ? error.message : error}`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const field = issue?.path.map(String).join(".") ?? "";
-  throw badRequest(`${field === "" ? "The body" : field}: ${issue?.message ?? "is not valid"}`, field || null);
+  throw invalidBody(issue?.message ?? "not valid", issue?.path);
 }
 
 /** A chat's messages as text, in ChatML: what its tokens are counted of. */
@@ -101,10 +100,7 @@ export function renderingFlags(body: {
   const addGenerationPrompt = body.add_generation_prompt ?? true;
   const continueFinalMessage = body.continue_final_message ?? false;
   if (addGenerationPrompt && continueFinalMessage) {
-    throw badRequest(
-      "Cannot set both `continue_final_message` and `add_generation_prompt` to True. " +
-        "Send add_generation_prompt: false to continue the last message.",
-    );
+    throw badRequest("Cannot set both `continue_final_message` and `add_generation_prompt` to True.");
   }
   return { addGenerationPrompt, continueFinalMessage };
 }

@@ -17,9 +17,7 @@ export async function takeTime(
 ): Promise<Sequence> {
   const { tokensAtMost, limits } = timed.model;
   const tokens = { promptTokens: Math.max(1, promptTokens), completionTokens: Math.max(1, completionTokens) };
-  if (tokens.promptTokens + tokens.completionTokens > tokensAtMost) {
-    throw overContext(promptTokens, completionTokens, tokensAtMost);
-  }
+  if (tokens.promptTokens + tokens.completionTokens > tokensAtMost) throw overContext(tokensAtMost);
   return timed.run({ ...tokens, blockHashes: blockHashes(segments, limits.blockSize), ...watching });
 }
 

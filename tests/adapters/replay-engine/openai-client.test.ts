@@ -96,7 +96,8 @@ describe("the OpenAI client", () => {
     await expect(ask({ model: "other" })).rejects.toThrow(OpenAI.NotFoundError);
     await expect(ask({ prompt: "unheard of" })).rejects.toMatchObject({ status: 404, type: "NoRecordingError" });
     await expect(ask({ max_tokens: 4097 })).rejects.toThrow(OpenAI.BadRequestError);
-    await expect(ask({ max_tokens: 4096 })).rejects.toMatchObject({ status: 400, param: "input_tokens", code: 400 });
+    const long = ask({ prompt: "word ".repeat(4097) });
+    await expect(long).rejects.toMatchObject({ status: 400, param: "input_tokens", code: 400 });
     await expect(new OpenAI({ baseURL: openai.baseURL, apiKey: "no", maxRetries: 0 }).models.list()).rejects.toThrow(
       OpenAI.AuthenticationError,
     );

@@ -87,24 +87,54 @@ describe("POST /v1/completions", () => {
     expect(body.usage.completion_tokens).toBe(3);
   });
 
-  it("refuses what does not fit into the context, in vLLM's words", async () => {
-    const server = await serve(one, { maxModelLen: 40 });
-    const { body: counted } = await post(server, "/tokenize", { prompt });
-    expect(counted).toMatchObject({ max_model_len: 40 });
-    expect(counted.count).toBeLessThan(39);
-    const fits = await complete(server, { ...ask, max_tokens: 40 - counted.count });
-    expect(fits.status).toBe(200);
-    const { status, body } = await complete(server, { ...ask, max_tokens: 41 - counted.count });
-    expect(status).toBe(400);
-    expect(body.error).toMatchObject({ type: "BadRequestError", param: "input_tokens", code: 400 });
-    expect(body.error.message).toContain(
-      `You passed ${counted.count} input tokens and requested ${41 - counted.count} output tokens. ` +
-        "However, the model's context length is only 40 tokens",
-    );
-    const greedy = await complete(server, { ...ask, max_tokens: 41 });
-    expect(greedy).toMatchObject({ status: 400, body: { error: { param: "max_tokens" } } });
-    const unknown = await complete(server, { prompt: "who ".repeat(100) });
-    expect(unknown.body.error.param).toBe("input_tokens"); // before anyone asks what is recorded
+  it("lowers max_tokens to what the context has left", async () => {
+    const { count } = (await post(await serve(one), "/tokenize", { prompt })).body;
+    const server = await serve(one, { maxModelLen: count + 2 });
+    for (const max_tokens of [3, count + 2]) {
+      const { body } = await complete(server, { ...ask, max_tokens });
+      expect(body.choices[0]).toMatchObject({ text: "It has", finish_reason: "length", stop_reason: null });
+      expect(body.usage).toMatchObject({ prompt_tokens: count, completion_tokens: 2 });
+    }
+    const messages = [{ role: "user", content: statement }];
+    const chatted = (await post(server, "/tokenize", { messages })).body.count;
+    const { body } = await chat(await serve(one, { maxModelLen: chatted + 1 }), { messages });
+    expect(body.choices[0]).toMatchObject({ message: { content: "It" }, finish_reason: "length" });
+  });
+
+  it("refuses what leaves the context no room, in vLLM's words", async () => {
+    const { count } = (await post(await serve(one), "/tokenize", { prompt })).body;
+    const refusal = async (maxModelLen: number, fields: object = {}) => {
+      const { status, body } = await complete(await serve(one, { maxModelLen }), { ...ask, max_tokens: 5, ...fields });
+      expect({ status, type: body.error.type }).toEqual({ status: 400, type: "BadRequestError" });
+      return body.error;
+    };
+    const shorter = count - 1;
+    expect(await refusal(shorter)).toMatchObject({
+      message:
+        `This model's maximum context length is ${shorter} tokens. However, your prompt contains at least ${count} ` +
+        "input tokens, which exceeds this limit even without any output tokens. Please reduce the length of the " +
+        `input prompt. (parameter=input_tokens, value=${count})`,
+      param: "input_tokens",
+    });
+    expect(await refusal(count)).toMatchObject({
+      message: "max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)",
+      param: "max_tokens",
+    });
+    expect(await refusal(count, { max_tokens: count + 1 })).toMatchObject({
+      message:
+        `max_tokens=${count + 1} cannot be greater than max_model_len=${count}. Please request fewer output tokens. ` +
+        `(parameter=max_tokens, value=${count + 1})`,
+      param: "max_tokens",
+    });
+    const unknown = await refusal(40, { prompt: "who ".repeat(100) });
+    expect(unknown.param).toBe("input_tokens"); // before anyone asks what is recorded
+  });
+
+  it("goes by the id of the header where there are two", async () => {
+    const server = await serve(recordingsOf({ [statement]: ["zero", "one"] }));
+    const body = { ...ask, request_id: "bar/a:0:0:0:0" };
+    const answer = await post(server, "/v1/completions", body, { "x-request-id": "bar/a:0:1:0:0" });
+    expect(answer.body).toMatchObject({ id: "cmpl-bar/a:0:1:0:0", choices: [{ text: "one" }] });
   });
 
   it("samples n children with seed, seed + 1, … and numbers the choices over all prompts", async () => {
@@ -168,20 +198,31 @@ describe("POST /v1/completions", () => {
   });
 
   it.each([
-    ["an n of 0", { n: 0 }, "n"],
-    ["no tokens", { max_tokens: 0 }, "max_tokens"],
+    ["an n of 0", { n: 0 }, null, "n must be at least 1, got 0."],
+    ["no tokens", { max_tokens: 0 }, "max_tokens", "got 0. (parameter=max_tokens, value=0)"],
+    ["fewer", { max_tokens: -1 }, "max_tokens", "got -1. (parameter=max_tokens, value=-1)"],
+    ["an empty stop string", { stop: [""] }, null, "stop cannot contain an empty string."],
+    ["an empty prompt", { prompt: "" }, "prompt", "non-empty. (parameter=prompt)"],
+    ["an empty list of prompts", { prompt: [] }, "prompt", "non-empty. (parameter=prompt)"],
+    ["stream options without a stream", { stream_options: {} }, "stream_options", "(parameter=stream_options)"],
+    ["a suffix", { suffix: "x" }, "suffix", "FIM"],
+  ])("refuses %s", async (_, fields, param, message) => {
+    const { status, body } = await complete(await serve(one), { ...ask, ...fields });
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ type: "BadRequestError", code: 400, param });
+    expect(body.error.message).toContain(message);
+  });
+
+  it.each([
     ["a fraction of tokens", { max_tokens: 1.5 }, "max_tokens"],
-    ["an empty stop string", { stop: [""] }, "stop"],
     ["a stop that is no text", { stop: 3 }, "stop"],
     ["a prompt that is no text", { prompt: {} }, "prompt"],
-    ["an empty list of prompts", { prompt: [] }, "prompt"],
-    ["stream options without a stream", { stream_options: { include_usage: true } }, "stream_options"],
-    ["a suffix", { suffix: "x" }, "suffix"],
     ["a seed that is a text", { seed: "1" }, "seed"],
   ])("refuses %s and names the field", async (_, fields, param) => {
     const { status, body } = await complete(await serve(one), { ...ask, ...fields });
     expect(status).toBe(400);
-    expect(body.error).toMatchObject({ type: "BadRequestError", code: 400, param });
+    expect(body.error).toMatchObject({ type: "Bad Request", code: 400, param: `body.${param}` });
+    expect(body.error.message).toMatch(new RegExp(`^1 validation error:\n.*'body.${param}'`, "u"));
   });
 });
 
@@ -231,7 +272,7 @@ describe("POST /v1/chat/completions", () => {
   it("refuses a chat without messages", async () => {
     const { status, body } = await chat(await serve(one), { messages: [] });
     expect(status).toBe(400);
-    expect(body.error.param).toBe("messages");
+    expect(body.error.param).toBe("body.messages");
   });
 });
 
@@ -265,7 +306,9 @@ describe("streaming", () => {
     const server = await serve(one);
     const options = { include_usage: true, continuous_usage_stats: true };
     const all = await events(`${server.url}/completions`, { ...ask, stream_options: options });
-    expect(all.every((event) => JSON.parse(event).usage.total_tokens > 0)).toBe(true);
+    const usages = all.map((event) => JSON.parse(event).usage);
+    expect(usages.every(({ total_tokens }) => total_tokens > 0)).toBe(true);
+    expect(usages.filter((usage) => "prompt_tokens_details" in usage)).toEqual([usages.at(-1)]);
     const none = await events(`${server.url}/completions`, ask);
     expect(none.some((event) => event.includes("usage"))).toBe(false);
   });
@@ -345,7 +388,12 @@ describe("what goes wrong", () => {
       expect(answer).toMatchObject({
         status: 404,
         body: {
-          error: { type: "NotFoundError", param: "model", code: 404, message: "The model `other` does not exist." },
+          error: {
+            type: "NotFoundError",
+            param: "model",
+            code: 404,
+            message: "The model `other` does not exist. Valid aliases: replay.",
+          },
         },
       });
     }
@@ -353,13 +401,12 @@ describe("what goes wrong", () => {
 
   it("an unknown path is a 404, a wrong method a 405", async () => {
     const server = await serve(one);
-    expect(await post(server, "/v1/embeddings", {})).toMatchObject({
-      status: 404,
-      body: { error: { type: "NotFoundError", code: 404 } },
-    });
+    expect(await post(server, "/v1/embeddings", {})).toEqual({ status: 404, body: { detail: "Not Found" } });
     expect(await post(server, "/constructor", {})).toMatchObject({ status: 404 });
-    expect(JSON.parse((await get(server, "/v1/completions")).text).error.code).toBe(405);
-    expect(await post(server, "/v1/models", {})).toMatchObject({ status: 405 });
+    expect(await post(server, "/v1/models", {})).toEqual({ status: 405, body: { detail: "Method Not Allowed" } });
+    const response = await fetch(`${server.url}/completions`);
+    await response.text();
+    expect({ status: response.status, allow: response.headers.get("allow") }).toEqual({ status: 405, allow: "POST" });
   });
 
   it("a body that is not JSON, or no object, is a 400", async () => {
@@ -367,7 +414,7 @@ describe("what goes wrong", () => {
     for (const body of ["", "{", "[1]", '"text"', "null"]) {
       expect(await post(server, "/v1/completions", body)).toMatchObject({
         status: 400,
-        body: { error: { type: "BadRequestError", code: 400 } },
+        body: { error: { type: "Bad Request", param: "body", code: 400 } },
       });
     }
   });
@@ -423,8 +470,9 @@ describe("connections", () => {
     await until(async () => (await metric(server, "num_requests_running")) === 1);
     client.destroy();
     await until(async () => (await metric(server, "num_requests_running")) === 0);
-    expect(await metric(server, "request_success_total", 'finished_reason="abort"')).toBe(1);
-    expect(await metric(server, "request_success_total", 'finished_reason="stop"')).toBe(0);
+    for (const reason of ["stop", "length", "abort", "error"]) {
+      expect(await metric(server, "request_success_total", `finished_reason="${reason}"`), reason).toBe(0);
+    }
   });
 
   it("that end within a body do no harm", async () => {
