@@ -1,4 +1,5 @@
 import type { EngineCard } from "../../artifacts/engine-card.ts";
+import { kvTokens } from "../../core/engine-arithmetic.ts";
 import type { EngineState, Sequence } from "../../core/engine-model/engine-model.ts";
 import { engineModelOf } from "../../core/engine-model/of-card.ts";
 import type { Clock, Engine, Generation, GenerationRequest, NoGeneration } from "../../stages/ports.ts";
@@ -76,7 +77,7 @@ export function openEmulatedEngine({
   return {
     connect: async () => ({ kind: "replay", model: name, maxModelLen }),
     generate,
-    load: async () => ({ cacheTokens: timed.model.tokensAtMost }),
+    load: async () => ({ cacheTokens: kvTokens(card) }),
     state: () => timed.state(),
     close: async () => closing.abort(),
   };

@@ -5,7 +5,7 @@ export interface EngineLimits {
   maxSequences: number; // that run at once: --max-num-seqs
   maxBatchedTokens: number; // computed in one step: --max-num-batched-tokens
   blockSize: number; // tokens of a KV block
-  blocks: number; // of the KV cache
+  blocks: number; // of the KV cache, one of which vLLM keeps for itself
 }
 
 /** What one step computes. */
@@ -80,12 +80,12 @@ export class EngineModel {
   constructor(limits: EngineLimits, stepSeconds: (batch: StepBatch) => number) {
     this.limits = limits;
     this.#stepMilliseconds = (batch) => 1000 * stepSeconds(batch);
-    this.#pool = new BlockPool(limits.blocks);
+    this.#pool = new BlockPool(this.#blocksForRequests);
   }
 
   /** Tokens of prompt and completion that fit. A longer request would never end, and cannot be added. */
   get tokensAtMost(): number {
-    return this.limits.blocks * this.limits.blockSize;
+    return this.#blocksForRequests * this.limits.blockSize;
   }
 
   /** Puts a request at the end of the queue. */
@@ -142,9 +142,14 @@ export class EngineModel {
     return {
       running: this.#running.length,
       waiting: this.#waiting.length,
-      kvUsage: (this.limits.blocks - this.#pool.free) / this.limits.blocks,
+      kvUsage: (this.#blocksForRequests - this.#pool.free) / this.#blocksForRequests,
       ...this.#totals,
     };
+  }
+
+  /** All but vLLM's null block (vllm/v1/core/block_pool.py), a placeholder that is never given out. */
+  get #blocksForRequests(): number {
+    return this.limits.blocks - 1;
   }
 
   get #isIdle(): boolean {

@@ -12,7 +12,7 @@ const prompt = `Problem: ${statement}\nSolution: `;
 /** A server whose model takes 10 ms for each step, on a clock that the test moves. */
 async function serveTimed(limits: Partial<EngineLimits> = {}) {
   const clock = new ManualClock();
-  const own = { maxSequences: 2, maxBatchedTokens: 256, blockSize: 4, blocks: 100, ...limits };
+  const own = { maxSequences: 2, maxBatchedTokens: 256, blockSize: 4, blocks: 101, ...limits };
   const timed = new TimedModel(new EngineModel(own, () => 0.01), clock);
   const recordings = recordingsOf({ [statement]: [answer] });
   const server = await startReplayServer({ recordings, model: "replay", maxModelLen: 4096, timed });
@@ -71,7 +71,7 @@ describe("an answer", () => {
   });
 
   it("that the cache could never hold is refused as too long", async () => {
-    const { server } = await serveTimed({ blocks: 8 });
+    const { server } = await serveTimed({ blocks: 9 });
     const { status, body } = await complete(server, request);
     expect(status).toBe(400);
     expect(body.error).toMatchObject({ param: "input_tokens" });
@@ -130,7 +130,7 @@ it("the metrics tell of the cache under vLLM's names, and how long the engine wa
   await response;
   const { text } = await get(server, "/metrics");
   expect(text).toMatch(
-    /^vllm:cache_config_info\{.*block_size="4".*kv_cache_size_tokens="400".*num_gpu_blocks="100"\} 1$/mu,
+    /^vllm:cache_config_info\{.*block_size="4".*kv_cache_size_tokens="404".*num_gpu_blocks="101"\} 1$/mu,
   );
   expect(text).toMatch(/^vllm:num_preemptions_total\{.*\} 0$/mu);
   expect(text).toMatch(/^vllm:prefix_cache_queries_total\{.*\} [1-9]/mu);

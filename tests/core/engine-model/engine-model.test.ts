@@ -8,7 +8,7 @@ import {
 } from "../../../pipeline/core/engine-model/engine-model.ts";
 import { randomStream } from "../../../pipeline/core/seed.ts";
 
-const limits: EngineLimits = { maxSequences: 4, maxBatchedTokens: 32, blockSize: 4, blocks: 100 };
+const limits: EngineLimits = { maxSequences: 4, maxBatchedTokens: 32, blockSize: 4, blocks: 101 };
 
 /** A step takes 10 ms, and 1 ms for each token of a prompt. */
 const tenAndPrompt = ({ promptTokens }: StepBatch) => (10 + promptTokens) / 1000;
@@ -144,12 +144,12 @@ describe("the prefix cache", () => {
   });
 
   it("loses the text that was given back longest ago, its end first", () => {
-    const model = new EngineModel({ ...limits, blocks: 6 }, tenAndPrompt);
+    const model = new EngineModel({ ...limits, blocks: 7 }, tenAndPrompt);
     const [old, recent] = [request(12, 1), request(8, 1)];
     for (const one of [old, recent, request(7, 1)]) {
       model.add(one, 0);
       finishAll(model);
-    } // six blocks: the third text takes the one that is left, and the last of the oldest
+    } // six blocks for requests: the third text takes the one that is left, and the last of the oldest
     const again = model.add({ ...old, promptTokens: 13 }, 2000);
     finishAll(model);
     expect(again.cachedTokens).toBe(8);
@@ -157,7 +157,7 @@ describe("the prefix cache", () => {
 });
 
 describe("preemption", () => {
-  const tight = { ...limits, blocks: 5 }; // 20 tokens
+  const tight = { ...limits, blocks: 6 }; // 20 tokens: one block is never given out
 
   it("throws out the request that was admitted last, which is computed again once there is room", () => {
     const model = new EngineModel(tight, () => 0.01);
@@ -216,7 +216,7 @@ interface Workload {
 function workload(seed: number): Workload {
   const random = randomStream(seed);
   const between = (low: number, high: number) => low + Math.floor(random() * (high - low + 1));
-  const own = { maxSequences: between(1, 8), maxBatchedTokens: between(8, 64), blockSize: 4, blocks: between(30, 90) };
+  const own = { maxSequences: between(1, 8), maxBatchedTokens: between(8, 64), blockSize: 4, blocks: between(31, 91) };
   const requests: ModelRequest[] = [];
   let at = 0;
   const events = Array.from({ length: 40 }, () => {
