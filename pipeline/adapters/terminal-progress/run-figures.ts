@@ -1,3 +1,4 @@
+import { candidateKey } from "../../artifacts/identifier.ts";
 import type { GenerateEvent } from "../../stages/ports.ts";
 
 /** The figures of a run in progress, kept up to date by its events. */
@@ -7,8 +8,8 @@ export class RunFigures {
   correct = 0;
   candidates = 0;
   candidatesDone = 0;
-  inFlight = 0;
   lost = 0;
+  readonly #inFlight = new Set<string>();
   readonly #startedAt: number;
   #doneBefore = 0;
   #recent: { at: number; tokens: number }[] = [];
@@ -28,13 +29,13 @@ export class RunFigures {
         this.#doneBefore = event.finished;
         break;
       case "candidate-started":
-        this.inFlight += 1;
+        this.#inFlight.add(candidateKey(event.key));
         break;
       case "turn":
         this.#recent.push({ at: this.#now(), tokens: event.row.tokens.completion });
         break;
       case "candidate-finished":
-        this.inFlight -= 1;
+        this.#inFlight.delete(candidateKey(event.candidate)); // one that a budget or an early stop ended may never have begun
         this.candidatesDone += 1;
         if (event.candidate.outcome === "engine-failed") this.lost += 1;
         break;
@@ -68,7 +69,7 @@ export class RunFigures {
     const lost = this.lost === 0 ? "" : ` · ${this.lost} lost to the engine`;
     return (
       `${this.problemsDone}/${this.problems} problems · ${this.candidatesDone}/${this.candidates} candidates` +
-      ` (${this.inFlight} in flight) · ${Math.round(this.tokensPerSecond)} tokens/s · accuracy so far ${accuracy}` +
+      ` (${this.#inFlight.size} in flight) · ${Math.round(this.tokensPerSecond)} tokens/s · accuracy so far ${accuracy}` +
       ` · ${left} left${lost}`
     );
   }

@@ -6,8 +6,8 @@ export function scaledClock(speedUp: number): Clock {
   return {
     now: () => (performance.now() - began) * speedUp,
     after(milliseconds, callback) {
-      // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once.
-      const timer = setTimeout(callback, Math.min(milliseconds / speedUp, 2 ** 31 - 1));
+      // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once. Of negative ones Node warns.
+      const timer = setTimeout(callback, Math.max(0, Math.min(milliseconds / speedUp, 2 ** 31 - 1)));
       return () => clearTimeout(timer);
     },
   };
