@@ -313,6 +313,18 @@ describe("streaming", () => {
     expect(none.some((event) => event.includes("usage"))).toBe(false);
   });
 
+  it("names a chat's stop reason only where it ends, a completion's everywhere", async () => {
+    const server = await serve(one);
+    const stopReasons = (chunks: string[]) =>
+      chunks.flatMap((event) => JSON.parse(event).choices).map((choice) => choice.stop_reason);
+    const body = { ...ask, messages: [{ role: "user", content: statement }], max_tokens: 20 };
+    const chatted = stopReasons(await events(`${server.url}/chat/completions`, body));
+    expect(chatted).toEqual([...chatted.slice(1).map(() => undefined), null]);
+    const completed = stopReasons(await events(`${server.url}/completions`, body));
+    expect(completed.length).toBeGreaterThan(1);
+    expect(completed.every((reason) => reason === null)).toBe(true);
+  });
+
   it("says what is wrong as an ordinary error when nothing was sent yet", async () => {
     const { status, body } = await complete(await serve(one), { ...ask, prompt: "nobody's", stream: true });
     expect({ status, type: body.error.type }).toEqual({ status: 404, type: "NoRecordingError" });
