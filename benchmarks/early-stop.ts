@@ -1,3 +1,5 @@
+import type { EngineCard } from "../pipeline/artifacts/engine-card.ts";
+import { loadEngineCard } from "../pipeline/commands/engine-card-file.ts";
 import {
   certainWinner,
   confidentWinner,
@@ -9,7 +11,8 @@ import { randomStream } from "../pipeline/core/seed.ts";
 import { vote } from "../pipeline/core/vote.ts";
 import { dataFolder, hasDataFolder } from "../tests/helpers/data-folder.ts";
 import type { Benchmark } from "./benchmark.ts";
-import { recordedSets } from "./recorded-votes.ts";
+import { timedProblem } from "./budgets/timed-problem.ts";
+import { type RecordedCandidate, recordedSets } from "./recorded-votes.ts";
 import { brokenShares, drawnVotes, fixedVotes, uniformShares } from "./simulated-votes.ts";
 import { type Ending, stoppedVote } from "./stopped-vote.ts";
 
@@ -38,14 +41,17 @@ export const benchmark: Benchmark = {
   async measure({ say }) {
     const figures: Record<string, string | number>[] = [];
     const worst = new Map(rules.map((rule) => [rule, 0]));
-    const add = (votes: string, problems: readonly Ending[][], hasTokens: boolean) => {
+    const card = await loadEngineCard("t4x2-deepseekmath-7b-gptq8");
+    const add = (votes: string, problems: readonly Ending[][], recorded: readonly RecordedCandidate[][] = []) => {
       say(votes);
       for (const rule of rules) {
         const { candidates, time, changed } = savings(problems, rule);
-        const tokens = hasTokens ? 100 * time : "";
+        const tokens = recorded.length > 0 ? 100 * time : "";
+        const seconds = recorded.length > 0 ? 100 * secondsSaved(card, recorded, rule) : "";
         figures.push({
           ...{ votes, rule: rule.name, problems: problems.length },
-          ...{ "candidates saved %": 100 * candidates, "tokens saved %": tokens, "winners changed": changed },
+          ...{ "candidates saved %": 100 * candidates, "tokens saved %": tokens },
+          ...{ "time saved %": seconds, "winners changed": changed },
         });
         worst.set(rule, Math.max(worst.get(rule) ?? 0, changed / problems.length));
       }
@@ -54,9 +60,9 @@ export const benchmark: Benchmark = {
     if (!hasDataFolder) say("The folder of recordings is absent (SCTIR_DATA): simulated votes only.");
     for (const { name, problems } of hasDataFolder ? recordedSets(dataFolder) : []) {
       const endings = problems.map((candidates) => candidates.map((row) => ({ ...row, endsAt: row.tokens })));
-      add(name, endings, true);
+      add(name, endings, problems);
     }
-    for (const [name, votes] of simulated()) add(name, votes, false);
+    for (const [name, votes] of simulated()) add(name, votes);
     const aims = [...worst].map(([rule, share]) => ({
       aim: `${rule.name}: at most ${(100 * rule.mayChange).toFixed(0)} % of the winners changed, in each set`,
       measured: `at most ${(100 * share).toFixed(2)} %`,
@@ -83,6 +89,14 @@ export function savings(problems: readonly Ending[][], { winnerOf }: Pick<Rule, 
     for (const { endsAt } of cancelled) saved.time += endsAt - at;
   }
   return { candidates: saved.candidates / all.candidates, time: saved.time / all.time, changed };
+}
+
+/** The share of the time until a problem's vote is final, each problem alone on an emulated engine. */
+function secondsSaved(card: EngineCard, problems: readonly RecordedCandidate[][], { winnerOf }: Rule): number {
+  const timed = problems.map((candidates) => timedProblem(card, candidates, winnerOf));
+  const sum = (seconds: number[]) => seconds.reduce((total, each) => total + each, 0);
+  const stopped = sum(timed.map(({ seconds }) => seconds));
+  return 1 - stopped / sum(timed.map(({ votes }) => votes.at(-1)?.at ?? 0));
 }
 
 function simulated(): [name: string, votes: Ending[][]][] {

@@ -1,5 +1,10 @@
 import type { EngineCard } from "../../pipeline/artifacts/engine-card.ts";
-import { certainWinner, type EarlyWinnerOptions } from "../../pipeline/core/early-stop/early-winner.ts";
+import {
+  certainWinner,
+  type EarlyWinner,
+  type EarlyWinnerOptions,
+  type OpenVote,
+} from "../../pipeline/core/early-stop/early-winner.ts";
 import { engineModelOf } from "../../pipeline/core/engine-model/of-card.ts";
 import { vote } from "../../pipeline/core/vote.ts";
 import type { RecordedCandidate } from "../recorded-votes.ts";
@@ -20,7 +25,11 @@ export interface TimedProblem {
  * Runs all candidates of a problem at once, on an emulated engine that has nothing else to do. Each is one request as long
  * as all it wrote: programs take no time. One that the card's context is too short for ends there, without an answer.
  */
-export function timedProblem(card: EngineCard, candidates: readonly RecordedCandidate[]): TimedProblem {
+export function timedProblem(
+  card: EngineCard,
+  candidates: readonly RecordedCandidate[],
+  winnerOf: (state: OpenVote) => EarlyWinner | undefined = (state) => certainWinner(state, options),
+): TimedProblem {
   const model = engineModelOf(card);
   const sharedBlocks = Array.from({ length: Math.floor(promptTokens / card.blockSize) }, (_, block) => block);
   const tokensAtMost = card.maxModelLen - promptTokens;
@@ -42,7 +51,7 @@ export function timedProblem(card: EngineCard, candidates: readonly RecordedCand
       const { answer } = vote(inTime.slice(0, index + 1), options);
       return { at: endsAt, isRight: answer !== null && right.has(answer) };
     }),
-    seconds: stoppedVote(endings, (state) => certainWinner(state, options)).at,
+    seconds: stoppedVote(endings, winnerOf).at,
   };
 }
 

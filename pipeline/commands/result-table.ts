@@ -39,6 +39,7 @@ function account(name: string, set: SetSummary): string {
     ...(executions === 0 ? [] : [`executions: ${listed(set.executions)}`]),
     ...(set.truncatedTurns === 0 ? [] : [`turns cut off by maxTokens: ${set.truncatedTurns}`]),
     `problems without a right vote: ${listed(set.unsolved) || "none"}`,
+    ...whereTimeWent(set),
     ...(set.lostCandidates === 0
       ? []
       : [
@@ -46,6 +47,24 @@ function account(name: string, set: SetSummary): string {
         ]),
   ];
   return lines.map((line, index) => `${index === 0 ? `${name}: ` : "  "}${line}`).join("\n");
+}
+
+/** What a schedule or an early stop could mend; nothing of a run that took no time. */
+function whereTimeWent({ waste, engineBusyShare, tokens }: SetSummary): string[] {
+  if (!waste || waste.seconds < 1) return [];
+  const shares = [
+    `engine busy ${percent(engineBusyShare)}`,
+    `waiting for Python ${percent(waste.idleForPythonSeconds / waste.seconds)}`,
+    `less than half full ${percent(waste.halfEmptySeconds / waste.seconds)}`,
+  ];
+  const { afterDecision, afterAnswer, lost } = waste.tokens;
+  const share = (count: number) => percent(count / Math.max(1, tokens.completion));
+  const idle = [
+    ...(afterDecision > 0 ? [`${share(afterDecision)} after the vote was decided`] : []),
+    ...(afterAnswer > 0 ? [`${share(afterAnswer)} after an answer`] : []),
+    ...(lost > 0 ? [`${share(lost)} cut off`] : []),
+  ];
+  return [`time: ${shares.join(", ")}`, ...(idle.length > 0 ? [`tokens: ${idle.join(", ")}`] : [])];
 }
 
 function legend({ width }: SetSummary): string {

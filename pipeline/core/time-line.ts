@@ -13,7 +13,10 @@ interface TurnTime {
   afterAnswer: boolean;
 }
 
-type TimedCandidate = Pick<Candidate, "problemId" | "replicate" | "candidate" | "outcome" | "answer" | "turns" | "meta">;
+type TimedCandidate = Pick<
+  Candidate,
+  "problemId" | "replicate" | "candidate" | "outcome" | "answer" | "turns" | "meta"
+>;
 
 /** All candidates of one problem in one replicate. */
 export type TimedGroup = readonly TimedCandidate[];

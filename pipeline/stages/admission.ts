@@ -8,10 +8,10 @@ const lookEverySeconds = 5;
  */
 const reservedShare = 0.65;
 
-/** A candidate's place in the engine's cache. It is given back when the candidate has ended. */
+/** A candidate's place in the engine's cache, to be given back. */
 export interface Place {
-  /** How many tokens the candidate has generated in all. */
-  leave(tokens: number): void;
+  /** `tokens`: how many the candidate has generated in all, if it has come to its own end. */
+  leave(tokens?: number): void;
 }
 
 interface Waiting {
@@ -101,8 +101,10 @@ export class Admission {
       leave: (tokens) => {
         this.#inside -= 1;
         this.#tokensInside -= reserved;
-        this.#ended += 1;
-        this.#endedTokens += tokens;
+        if (tokens !== undefined) {
+          this.#ended += 1;
+          this.#endedTokens += tokens;
+        }
         this.#admit();
       },
     };

@@ -15,7 +15,7 @@ import { vote } from "../core/vote.ts";
 import { Admission } from "./admission.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Observe, RunStore } from "./ports.ts";
-import { type CandidatePorts, type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
+import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 import { VoteGroup } from "./vote-group.ts";
 import { watchedEngine } from "./watched-engine.ts";
 
@@ -241,25 +241,28 @@ class GenerateRun {
   async #candidate(group: VoteGroup, progress: CandidateProgress): Promise<void> {
     if (this.#context.stopping.aborted) return;
     const place = await this.#admission.enter(progress.tokens.completion, group.cut);
-    if (this.#context.stopping.aborted) return;
-    if (place) {
-      group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
-      this.#ports.observe({ kind: "candidate-started", key: progress.key });
-    }
-    const ports: CandidatePorts = {
-      ...this.#ports,
-      progressed: (now) => {
+    let tokensAtItsEnd: number | undefined;
+    try {
+      if (this.#context.stopping.aborted) return;
+      if (place) {
+        group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
+        this.#ports.observe({ kind: "candidate-started", key: progress.key });
+      }
+      const progressed = (now: CandidateProgress) => {
         group.progressed(now);
         this.#stopIfDecided(group);
-      },
-    };
-    const result = await reason(group.problem, progress, ports, this.#context, group.cut);
-    if (result.kind === "interrupted" || this.#fault !== undefined) return;
-    place?.leave(result.candidate.tokens.completion);
-    group.finish(result.candidate);
-    this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
-    this.#stopIfDecided(group);
-    this.#concludeIfComplete(group);
+      };
+      const ports = { ...this.#ports, progressed };
+      const result = await reason(group.problem, progress, ports, this.#context, group.cut);
+      if (result.kind === "interrupted" || this.#fault !== undefined) return;
+      if (!group.cut.aborted) tokensAtItsEnd = result.candidate.tokens.completion;
+      group.finish(result.candidate);
+      this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
+      this.#stopIfDecided(group);
+      this.#concludeIfComplete(group);
+    } finally {
+      place?.leave(tokensAtItsEnd);
+    }
   }
 
   #stopIfDecided(group: VoteGroup): void {

@@ -242,4 +242,18 @@ describe("an interruption", () => {
     expect(run.turns).toHaveLength(2);
     expect(run.candidates).toEqual([]);
   });
+
+  it("reaches candidates that are held back for want of room", async () => {
+    const stopping = new AbortController();
+    const run = await generate({
+      problems: 2,
+      config: width(8, { maxTokens: 200 }),
+      load: async () => ({ cacheTokens: 150 }), // of two candidates
+      stopping: stopping.signal,
+      say: () => ({ text: code, seconds: 1 }),
+      onEvent: (event) => event.kind === "turn" && stopping.abort(),
+    });
+    expect(run.asked).toHaveLength(2);
+    expect(run.candidates).toEqual([]);
+  });
 });

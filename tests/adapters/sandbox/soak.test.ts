@@ -25,7 +25,7 @@ describe("the soak test's judgement", () => {
     ...{ node, workers: [worker, worker] },
   });
   const good = (): SoakReport => ({
-    ...{ isolation: "limits", counts: {}, wrong: [], processesLeft: [], filesLeft: [] },
+    ...{ isolation: "limits", size: 2, counts: {}, wrong: [], processesLeft: [], filesLeft: [] },
     checkpoints: Array.from({ length: 21 }, (_, index) => checkpoint(index * 10)),
   });
   const withLast = (last: Partial<Checkpoint>): SoakReport => ({
