@@ -2,9 +2,8 @@
 // first turns, an answer in the fourth. Prints its URL; ends with its standard input.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { answer, program } from "./instant-texts.ts";
 
-const program = "Let us compute.\n```python\nprint(6 * 7)\n```\n```output\n";
-const answer = "So the answer is $\\boxed{42}$.";
 const models = JSON.stringify({ object: "list", data: [{ id: "instant", object: "model", max_model_len: 8192 }] });
 
 const server = createServer(async (request, response) => {
