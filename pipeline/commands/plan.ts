@@ -44,7 +44,10 @@ export const command: CommandModule<unknown, PlanArguments> = {
     args
       .positional("config", { type: "string", demandOption: true, describe: "the run's config, YAML or JSON" })
       .option("card", { type: "string", describe: "a model on GPUs: a name in engines/, or a path" })
-      .option("model-config", { type: "string", describe: "instead: a model's config.json, or the folder it is in" })
+      .option("model-config", {
+        type: "string",
+        describe: "instead: a model's config.json, or the folder it is in [engine.model, if that is a folder here]",
+      })
       .option("gpu", { type: "string", describe: "a key of engines/gpus.yaml, with --model-config [t4]" })
       .option("gpus", { type: "number", describe: "how many of them, with --model-config [1]" })
       .option("weights-bits", { type: "number", describe: "of a weight, with --model-config [as the file says]" })
@@ -79,11 +82,14 @@ export const command: CommandModule<unknown, PlanArguments> = {
   },
 };
 
-/** The engine that the options describe; without them, the one that the config emulates. */
+/** The engine that the options describe; without them, the one that the config emulates, or the model it names if that is here. */
 async function engineOf(
-  { modelConfig, ...options }: PlanArguments,
+  options: PlanArguments,
   { engine }: RunConfig,
 ): Promise<{ card: EngineCard; model: ModelRemarks }> {
+  const isHere =
+    engine.kind === "vllm" && options.card === undefined && (await isFile(join(engine.model, "config.json")));
+  const modelConfig = options.modelConfig ?? (isHere ? engine.model : undefined);
   const emulated = engine.kind === "replay" && modelConfig === undefined ? engine.timing?.card : undefined;
   const card = options.card ?? emulated;
   if (card !== undefined && modelConfig === undefined) {
@@ -98,6 +104,10 @@ async function engineOf(
   throw new UserError("plan: exactly one of --card and --model-config is needed.", {
     hint: `Cards: ${(await engineCardNames()).join(", ")}; or the config.json of a model, with --gpu and --gpus.`,
   });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }
 
 async function cardOfModel(

@@ -58,13 +58,12 @@ function whereTimeWent({ waste, engineBusyShare, tokens }: SetSummary): string[]
     `less than half full ${percent(waste.halfEmptySeconds / waste.seconds)}`,
   ];
   const { afterDecision, afterAnswer, lost } = waste.tokens;
-  const share = (count: number) => percent(count / Math.max(1, tokens.completion));
   const idle = [
-    ...(afterDecision > 0 ? [`${share(afterDecision)} after the vote was decided`] : []),
-    ...(afterAnswer > 0 ? [`${share(afterAnswer)} after an answer`] : []),
-    ...(lost > 0 ? [`${share(lost)} cut off`] : []),
+    ...(afterDecision > 0 ? [`${afterDecision} after the vote was decided`] : []),
+    ...(afterAnswer > 0 ? [`${afterAnswer} after an answer`] : []),
+    ...(lost > 0 ? [`about ${lost} more cut off`] : []),
   ];
-  return [`time: ${shares.join(", ")}`, ...(idle.length > 0 ? [`tokens: ${idle.join(", ")}`] : [])];
+  return [`time: ${shares.join(", ")}`, ...(idle.length > 0 ? [`tokens: ${tokens.completion} generated, ${idle.join(", ")}`] : [])];
 }
 
 function legend({ width }: SetSummary): string {

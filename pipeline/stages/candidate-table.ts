@@ -8,8 +8,10 @@ import type { RunStore } from "./ports.ts";
 /** A selected problem without its statement. */
 export type TableProblem = Pick<SelectedProblem, "problemId" | "set" | "gold" | "answer">;
 
-/** A candidate without its raw answer; of `meta` only what the vote looks at. */
-export type TableCandidate = Omit<Candidate, "rawAnswer" | "meta"> & { meta?: { pruned: boolean } };
+/** A candidate without its raw answer; of `meta` only what the vote and the account of time look at. */
+export type TableCandidate = Omit<Candidate, "rawAnswer" | "meta"> & {
+  meta?: { pruned?: true; lostMilliseconds?: number };
+};
 
 /** Selected problems and their candidates, whatever order the rows came in. */
 export interface CandidateTable {
@@ -68,7 +70,11 @@ export function voteKey({ problemId, replicate }: { problemId: string; replicate
 }
 
 function compact({ rawAnswer: _, meta, ...row }: Candidate): TableCandidate {
-  return meta?.pruned === true ? { ...row, meta: { pruned: true } } : row;
+  const kept: TableCandidate["meta"] = {
+    ...(meta?.pruned === true ? { pruned: true } : {}),
+    ...(typeof meta?.lostMilliseconds === "number" ? { lostMilliseconds: meta.lostMilliseconds } : {}),
+  };
+  return Object.keys(kept).length > 0 ? { ...row, meta: kept } : row;
 }
 
 export function repeated(file: string, key: string): UserError {

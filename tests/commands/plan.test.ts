@@ -62,6 +62,12 @@ describe("sctir plan", () => {
     expect(plan).toMatchObject({ card: { name: "t4-qwen25-math-7b-awq4" }, maxModelLen: 4096 });
   });
 
+  it("plans the model that a config names, where its folder is here", async () => {
+    const engine = { kind: "vllm", baseUrl: "http://127.0.0.1:1/v1", model: "." };
+    const { plan } = await planIn(await folderWith({ engine }), "--gpus", "2");
+    expect(plan.kvBytesPerToken).toBe(491_520);
+  });
+
   it("takes an earlier run's lengths", async () => {
     const folder = await folderWith();
     const rows = [turn("mine/0", 0, "", { tokens: { prompt: 77, completion: 123 } })];

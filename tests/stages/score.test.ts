@@ -44,6 +44,14 @@ const lost = (problemId: string, number: number) =>
   candidate(problemId, number, undefined, { outcome: "engine-failed" });
 
 describe("the score stage", () => {
+  it("tells where the time and the tokens went", async () => {
+    const cut = candidate("set/a", 1, undefined, { outcome: "budget", turns: 0, meta: { lostMilliseconds: 4000 } });
+    const turns = [turn("set/a", 0, "x", { milliseconds: 2000, tokens: { prompt: 5, completion: 100 } })];
+    const { summary } = await scored([problem("set/a", "1")], [candidate("set/a", 0, "1"), cut], turns);
+    expect(summary.all).toMatchObject({ engineBusyShare: 1, waste: { seconds: 2, tokens: { lost: 200 } } });
+    expect(summary.sets.set?.waste).toEqual(summary.all.waste);
+  });
+
   const problems = [problem("amc/b", "7"), problem("aime/a", "33"), problem("amc/c", "-4")];
   const rows = [
     ...candidates("amc/b", ["7", "7", "8", undefined]),
