@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { configHash, differingKeys, loadProfile, loadRunConfig } from "../../pipeline/commands/run-config-file.ts";
@@ -16,7 +17,13 @@ function configFile(value: unknown): string {
   return path;
 }
 
+const configs = fileURLToPath(new URL("../../configs", import.meta.url));
+
 describe("loadRunConfig", () => {
+  it.each(readdirSync(configs))("accepts configs/%s", async (name) => {
+    await expect(loadRunConfig(join(configs, name))).resolves.toBeDefined();
+  });
+
   it("fills in the defaults, and what the profile says", async () => {
     const { config } = await loadRunConfig(configFile(minimal));
     expect(config).toMatchObject({
