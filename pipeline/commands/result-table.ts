@@ -63,7 +63,10 @@ function whereTimeWent({ waste, engineBusyShare, tokens }: SetSummary): string[]
     ...(afterAnswer > 0 ? [`${afterAnswer} after an answer`] : []),
     ...(lost > 0 ? [`about ${lost} more cut off`] : []),
   ];
-  return [`time: ${shares.join(", ")}`, ...(idle.length > 0 ? [`tokens: ${tokens.completion} generated, ${idle.join(", ")}`] : [])];
+  return [
+    `time: ${shares.join(", ")}`,
+    ...(idle.length > 0 ? [`tokens: ${tokens.completion} generated, ${idle.join(", ")}`] : []),
+  ];
 }
 
 function legend({ width }: SetSummary): string {
