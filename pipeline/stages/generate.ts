@@ -141,9 +141,10 @@ function voteGroup(
   { config, rules }: GenerateContext,
 ): VoteGroup {
   const { problemId } = problem;
+  const start = startTrace(rules.profile, problem.statement);
   const all = Array.from({ length: config.sampling.width }, (_, candidate) => {
     const key = { problemId, replicate, candidate };
-    return candidates.get(candidateKey(key)) ?? startProgress(key, startTrace(rules.profile, problem.statement));
+    return candidates.get(candidateKey(key)) ?? startProgress(key, start);
   });
   return new VoteGroup(problem, replicate, {
     open: all.filter(({ trace }) => !trace.ended),
@@ -188,6 +189,8 @@ class GenerateRun {
   readonly #context: GenerateContext;
   readonly #admission: Admission;
   readonly #beganAt: number;
+  /** Groups with open candidates of which none has begun in this process. */
+  readonly #yetToCome: Set<VoteGroup>;
   #fault: unknown;
 
   constructor(groups: readonly VoteGroup[], ports: ReasoningPorts, context: GenerateContext) {
@@ -197,6 +200,7 @@ class GenerateRun {
     this.#ports = { ...ports, engine: watchedEngine(ports, engine, context.stopping) };
     this.#admission = new Admission({ ...ports, firstGuess: sampling.maxTokens / 2 });
     this.#beganAt = ports.clock.now();
+    this.#yetToCome = new Set(groups.filter(({ open }) => open.length > 0));
   }
 
   async work(): Promise<void> {
@@ -246,6 +250,7 @@ class GenerateRun {
       if (this.#context.stopping.aborted) return;
       if (place) {
         group.begin(this.#ports.clock, () => this.#allowedSeconds(group));
+        this.#yetToCome.delete(group);
         this.#ports.observe({ kind: "candidate-started", key: progress.key });
       }
       const progressed = (now: CandidateProgress) => {
@@ -286,10 +291,9 @@ class GenerateRun {
   /** Of a group that begins now, or goes on. */
   #allowedSeconds({ secondsBefore }: VoteGroup): number {
     const { budget, schedule, sampling } = this.#context.config;
-    const notBegun = this.#groups.filter((group) => !group.hasBegun && group.open.length > 0).length;
     return allowedSeconds(budget, {
       seconds: this.#totalSecondsLeft(),
-      problems: Math.max(1, notBegun),
+      problems: Math.max(1, this.#yetToCome.size),
       allProblems: this.#groups.length,
       lanes: schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width)),
       secondsBefore,
@@ -304,6 +308,7 @@ class GenerateRun {
     const { config } = this.#context;
     if (group.finished.length < config.sampling.width) return;
     group.stopClock();
+    this.#yetToCome.delete(group);
     const { problem, replicate } = group;
     const { answer } = vote(group.finished, config.vote);
     const correct = answer === expectedAnswer(problem.answer, config.answer);

@@ -54,13 +54,9 @@ export class VoteGroup {
     this.#cut.abort(reason);
   }
 
-  get hasBegun(): boolean {
-    return this.#cancelTimer !== undefined;
-  }
-
   /** From the first call on, its candidates have so many seconds. */
   begin(clock: Clock, seconds: () => number): void {
-    if (this.hasBegun) return;
+    if (this.#cancelTimer) return;
     const allowed = seconds();
     this.#cancelTimer = () => {};
     if (allowed === Number.POSITIVE_INFINITY) return;

@@ -10,7 +10,8 @@ const failuresInARow = 24;
 /**
  * An engine whose absence is told from a request's own fault. A request that failed after retries is asked again once
  * the engine is back, however often: `engine-failed` is for a candidate's own fault. Where the engine stays away for
- * longer than `patienceSeconds`, or answers but fails every request, a UserError ends the run, which can be resumed.
+ * longer than `patienceSeconds`, over however many problems, or answers but fails every request, a UserError ends the
+ * run, which can be resumed.
  */
 export function watchedEngine(
   { engine, clock }: { engine: Engine; clock: Clock },
@@ -19,17 +20,19 @@ export function watchedEngine(
 ): Engine {
   const patienceSeconds = config.kind === "vllm" ? config.patienceSeconds : 0;
   let absence: Promise<"there" | "back"> | undefined; // one look-out for all requests
+  let awaySince: number | undefined; // outlasts a look-out: budgets may end all requests that wait
   let waiting = 0;
   let failedInARow = 0;
 
   async function lookOut(): Promise<"there" | "back"> {
-    const since = clock.now();
     for (let look = 0; ; look += 1) {
       try {
         await engine.connect();
+        awaySince = undefined;
         return look === 0 ? "there" : "back";
       } catch (cause) {
-        const isTooLong = clock.now() - since >= patienceSeconds * 1000;
+        awaySince ??= clock.now();
+        const isTooLong = clock.now() - awaySince >= patienceSeconds * 1000;
         if (isTooLong || waiting === 0) throw engineGone(messageOf(cause), cause);
       }
       await new Promise<void>((resolve) => clock.after(lookEverySeconds * 1000, resolve));
@@ -52,7 +55,10 @@ export function watchedEngine(
   async function generate(request: GenerationRequest): Promise<Generation | NoGeneration> {
     for (let isSecondChance = false; ; ) {
       const generation = await engine.generate(request);
-      if (generation.kind === "generation") failedInARow = 0;
+      if (generation.kind === "generation") {
+        failedInARow = 0;
+        awaySince = undefined;
+      }
       if (generation.kind !== "engine-failed") return generation;
       const now = await state(request.signal ? AbortSignal.any([request.signal, stopping]) : stopping);
       if (now === "aborted") return { kind: "aborted" };
