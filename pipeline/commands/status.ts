@@ -8,6 +8,7 @@ import { readLines } from "../adapters/text-lines/read-lines.ts";
 import { turnsFile } from "../artifacts/artifact-file.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
+import { endOfTurn } from "../core/covered-time.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
@@ -104,8 +105,7 @@ async function progressOf(store: RunStore, { config, profile }: Manifest): Promi
       if (!line.complete) break;
       const row = parseRow(path, line, turnsFile);
       builder.add(row);
-      const endedAt = row.startedAt + row.milliseconds + (row.execution?.milliseconds ?? 0);
-      lastTurnMilliseconds = Math.max(lastTurnMilliseconds ?? 0, endedAt);
+      lastTurnMilliseconds = Math.max(lastTurnMilliseconds ?? 0, endOfTurn(row));
     }
   }
   const all = [...builder.checkpoint.candidates.values()];

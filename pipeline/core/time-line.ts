@@ -1,7 +1,7 @@
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Waste } from "../artifacts/waste.ts";
-import { coveredMilliseconds, type Stretch } from "./covered-time.ts";
+import { coveredMilliseconds, endOfTurn, type Stretch } from "./covered-time.ts";
 
 /** A turn on the run's clock, in milliseconds. */
 interface TurnTime {
@@ -29,12 +29,10 @@ export class TimeLine {
   readonly #turns = new Map<string, TurnTime[]>();
 
   add(row: Turn): void {
-    const { candidate, startedAt, milliseconds, execution, tokens, meta } = row;
-    const generated = startedAt + milliseconds;
-    const queued = typeof meta?.queuedMilliseconds === "number" ? meta.queuedMilliseconds : 0;
+    const { candidate, startedAt, milliseconds, tokens, meta } = row;
     const turn = {
-      ...{ candidate, from: startedAt, generated, tokens: tokens.completion },
-      until: generated + queued + (execution?.milliseconds ?? 0),
+      ...{ candidate, from: startedAt, generated: startedAt + milliseconds, tokens: tokens.completion },
+      until: endOfTurn(row),
       afterAnswer: meta?.afterAnswer === true,
     };
     const known = this.#turns.get(voteKey(row));
@@ -64,7 +62,7 @@ export class TimeLine {
     const waste = {
       seconds: active / 1000,
       idleForPythonSeconds: (active - busy) / 1000,
-      halfEmptySeconds: (active - atLeastMilliseconds(requests, slots / 2)) / 1000,
+      halfEmptySeconds: (active - coveredMilliseconds(requests, Math.ceil(slots / 2))) / 1000,
       pythonSeconds: sum(programs.map(([from, to]) => to - from)) / 1000,
       tokens: {
         afterAnswer: sum(turns.filter(({ afterAnswer }) => afterAnswer).map((turn) => turn.tokens)),
@@ -89,7 +87,7 @@ export class TimeLine {
       .toSorted((a, b) => (ends.get(a.candidate) ?? 0) - (ends.get(b.candidate) ?? 0));
     const enough = firstWhere(ended.length, (count) => isDecided(ended.slice(0, count)));
     const last = ended[enough - 1];
-    if (last === undefined) return 0;
+    if (last === undefined || !isDecided(ended.slice(0, enough))) return 0; // a budget ended it
     const decidedAt = ends.get(last.candidate) ?? 0;
     return sum(
       turns.map(({ from, generated, tokens }) => {
@@ -113,23 +111,6 @@ function firstWhere(most: number, holds: (count: number) => boolean): number {
     else low = middle + 1;
   }
   return low;
-}
-
-/** For how long at least so many of the stretches lay over each other. */
-function atLeastMilliseconds(stretches: readonly Stretch[], count: number): number {
-  const changes = stretches
-    .flatMap(([from, to]): [at: number, change: number][] => [
-      [from, 1],
-      [to, -1],
-    ])
-    .toSorted((a, b) => a[0] - b[0]);
-  let [open, since, total] = [0, 0, 0];
-  for (const [at, change] of changes) {
-    if (open >= count) total += at - since;
-    open += change;
-    since = at;
-  }
-  return total;
 }
 
 function lostMilliseconds({ meta }: TimedCandidate): number {

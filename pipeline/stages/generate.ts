@@ -6,7 +6,7 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
 import { allowedSeconds } from "../core/budget.ts";
-import { coveredMilliseconds, type Stretch } from "../core/covered-time.ts";
+import { coveredMilliseconds, endOfTurn, type Stretch } from "../core/covered-time.ts";
 import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
@@ -61,10 +61,10 @@ export class CheckpointBuilder {
       startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
     candidates.set(key, withTurn(this.#rules, before, row));
     const group = groupKey(row);
-    const until = row.startedAt + row.milliseconds + (row.execution?.milliseconds ?? 0);
+    const stretch = [row.startedAt, endOfTurn(row)] as const;
     const known = stretches.get(group);
-    if (known) known.push([row.startedAt, until]);
-    else stretches.set(group, [[row.startedAt, until]]);
+    if (known) known.push(stretch);
+    else stretches.set(group, [stretch]);
     this.turns += 1;
   }
 

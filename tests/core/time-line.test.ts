@@ -82,6 +82,12 @@ describe("the account of a run's tokens", () => {
     expect(waste.tokens.afterDecision).toBe(0);
   });
 
+  it("has none of them where a budget ended a vote that was open", () => {
+    const cut = candidate("set/p", 1, undefined, { outcome: "budget" });
+    const { waste } = account([timed(0, 0, 0, 2), timed(1, 0, 0, 9)], [...one, cut]);
+    expect(waste.tokens.afterDecision).toBe(0);
+  });
+
   it("estimates those of turns that were cut off by the speed of the others", () => {
     const cut = candidate("set/p", 1, undefined, { outcome: "budget", meta: { lostMilliseconds: 3000 } });
     const { waste } = account([timed(0, 0, 0, 2)], [...one, cut]);

@@ -163,6 +163,14 @@ describe("a budget", () => {
     expect(late.seconds).toBe(5);
   });
 
+  it("of a resumed run counts the time that programs waited for a worker", async () => {
+    const config = { ...width(1), budget: { problemSeconds: 60 } };
+    const before = await generate({ problems: 1, config, say: () => ({ text: code, seconds: 20 }) });
+    const journal = before.turns.slice(0, 1).map((row) => ({ ...row, meta: { queuedMilliseconds: 15_000 } }));
+    const after = await generate({ problems: 1, config, say: () => "hangs", journal });
+    expect(after.seconds).toBe(25);
+  });
+
   it("with a bank hands on what a problem did not need, and no problem takes what the rest need", async () => {
     const run = await generate({
       problems: 4,
