@@ -20,7 +20,7 @@ export async function readServerLoad(
     timeoutSeconds: answerWithinSeconds,
   });
   if (page.kind === "aborted") return {};
-  if (page.kind === "failure") return page.failure.kind === "status" ? undefined : {};
+  if (page.kind === "failure") return page.failure.passing ? {} : undefined;
   return typeof page.body === "string" ? loadIn(page.body) : undefined;
 }
 

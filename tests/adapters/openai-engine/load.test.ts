@@ -60,6 +60,13 @@ describe("the load of an engine", () => {
     expect(await engine.load?.()).toEqual({});
   });
 
+  it("is empty while a server starts or a proxy has none behind it", async () => {
+    const server = await aServer(undefined, {
+      intercept: (path: string) => (path === "/metrics" ? { status: 503, message: "starting" } : undefined),
+    });
+    expect(await anEngine({ baseUrls: [server.baseUrl] }).load?.()).toEqual({});
+  });
+
   it("counts others' requests: a new candidate goes where fewer are", async () => {
     const [crowded, quiet] = [
       await aServer(undefined, metrics(page({ blocks: 1000, running: 9 }))),
