@@ -5,7 +5,7 @@ import { openRunDirectory, readSummary } from "../adapters/run-directory/run-dir
 import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
 import { readLines } from "../adapters/text-lines/read-lines.ts";
-import { turnsFile } from "../artifacts/artifact-file.ts";
+import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { endOfTurn } from "../core/covered-time.ts";
@@ -92,8 +92,11 @@ const nothingYet = {
   lastTurnMilliseconds: null as number | null,
 };
 
-/** The journal's account of a run. A half-written last line is a turn that is being written right now. */
-async function progressOf(store: RunStore, { config, profile }: Manifest): Promise<typeof nothingYet> {
+/**
+ * The journal's account of a run; once it is there, that of candidates.jsonl, which alone knows of those that ended without
+ * a turn of their own. A half-written last line is a turn that is being written right now.
+ */
+async function progressOf(store: RunStore, { config, profile, stages }: Manifest): Promise<typeof nothingYet> {
   const selected = await readSelected(store);
   const policy = config.answer ?? profile.policy;
   const { width, replicates } = config.sampling;
@@ -109,20 +112,23 @@ async function progressOf(store: RunStore, { config, profile }: Manifest): Promi
     }
   }
   const all = [...builder.checkpoint.candidates.values()];
-  const ended = all.filter(({ trace }) => trace.ended);
-  const groups = Map.groupBy(ended, ({ key }) => `${key.problemId}:${key.replicate}`);
+  const isOver = stages.generate?.complete === 1 && (await store.has(candidatesFile));
+  const ended = isOver
+    ? await Array.fromAsync(store.rows(candidatesFile))
+    : all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, policy));
+  const groups = Map.groupBy(ended, ({ problemId, replicate }) => `${problemId}:${replicate}`);
   const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
   const complete = [...groups.values()].filter((group) => group.length === width);
   const correct = complete.filter((group) => {
-    const { answer } = vote(
-      group.map((progress) => toCandidate(progress, policy)),
-      config.vote,
-    );
-    return answer === expected.get(group[0]?.key.problemId ?? "");
+    return vote(group, config.vote).answer === expected.get(group[0]?.problemId ?? "");
   });
   return {
     problems: { wanted: selected.length * replicates, done: complete.length, correct: correct.length },
-    candidates: { wanted: selected.length * replicates * width, done: ended.length, begun: all.length },
+    candidates: {
+      wanted: selected.length * replicates * width,
+      done: ended.length,
+      begun: isOver ? ended.length : all.length,
+    },
     turns: builder.turns,
     tokens: all.reduce((sum, { tokens }) => sum + tokens.completion, 0),
     lastTurnMilliseconds,

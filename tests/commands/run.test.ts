@@ -531,6 +531,18 @@ describe("sctir status", () => {
     await running;
     expect((await sctir(["status", out])).stdout).toContain("run: interrupted");
   });
+
+  it("counts candidates that an early stop ended as done", async () => {
+    const server = await engine((request) => (request.candidate === 2 ? { hang: true } : good(request)));
+    const folder = await temporaryFolder();
+    const out = join(folder, "run");
+    const config = await writeConfig(folder, problems, server.baseUrl, { profile: "tir", earlyStop: "certain" });
+    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse((await sctir(["status", out, "--json"])).stdout)).toMatchObject({
+      ...{ state: "complete", problems: { wanted: 3, done: 3, correct: 3 } },
+      candidates: { wanted: 9, done: 9, begun: 9 },
+    });
+  });
 });
 
 describe("sctir solve", () => {
