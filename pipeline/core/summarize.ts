@@ -157,6 +157,11 @@ function warningsOf(problems: readonly SummaryProblem[], { vote: options, journa
         "pass@k and maj@k leave them out, so they favour candidates that finish early.",
     );
   }
+  for (const [set, ofSet] of Map.groupBy(problems, (problem) => problem.set)) {
+    const all = ofSet.flatMap(({ replicates }) => replicates.flatMap((each) => each.candidates));
+    if (all.some(({ outcome, turns: made }) => outcome !== "budget" || made > 0)) continue;
+    warnings.push(`Not one turn of ${set} was finished within the budget: its figures say nothing about the model.`);
+  }
   const copies = votes.filter(({ candidates: { length }, candidates: same }) => {
     return length > 1 && repeatsOf(same) === length - 1;
   }).length;

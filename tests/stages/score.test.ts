@@ -44,6 +44,15 @@ const lost = (problemId: string, number: number) =>
   candidate(problemId, number, undefined, { outcome: "engine-failed" });
 
 describe("the score stage", () => {
+  it("is no score where not one turn was finished in time", async () => {
+    const late = (id: string) => candidate(id, 0, undefined, { outcome: "budget", turns: 0 });
+    const failed = scored([problem("set/a", "1")], [late("set/a")], []);
+    await expect(failed).rejects.toMatchObject({ name: "UserError", exitCode: 1 });
+    const rows = [candidate("first/a", 0, "1"), late("second/b")];
+    const { summary } = await scored([problem("first/a", "1"), problem("second/b", "2")], rows, []);
+    expect(summary.warnings).toContainEqual(expect.stringContaining("Not one turn of second"));
+  });
+
   it("tells where the time and the tokens went", async () => {
     const cut = candidate("set/a", 1, undefined, { outcome: "budget", turns: 0, meta: { lostMilliseconds: 4000 } });
     const turns = [turn("set/a", 0, "x", { milliseconds: 2000, tokens: { prompt: 5, completion: 100 } })];
