@@ -52,7 +52,6 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
     return { ...problem, expected, replicates };
   });
   checkNotAllLost(problems);
-  checkAnyTurn(problems);
   const summary = summarize(problems, { ...options, width: table.width, journal, timeLine });
   await store.replace(verdictsFile, verdictsOf(problems));
   await store.writeSummary(summary);
@@ -153,16 +152,6 @@ function checkNotAllLost(problems: readonly SummaryProblem[]): void {
   throw new UserError(`Every candidate of ${lost.join(", ")} was lost to the engine or the sandbox.`, {
     hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",
     exitCode: exitCodes.unavailable,
-  });
-}
-
-/** Nothing is known of a model whose every candidate ran out of time in its first turn. */
-function checkAnyTurn(problems: readonly SummaryProblem[]): void {
-  const candidates = problems.flatMap(({ replicates }) => replicates.flatMap((replicate) => replicate.candidates));
-  if (candidates.some(({ outcome, turns }) => outcome !== "budget" || turns > 0)) return;
-  throw new UserError("Not one turn was finished within the budget, so nothing was evaluated.", {
-    hint: "Is the engine as fast as budget.problemSeconds and totalSeconds suppose? Run it with more time in a new directory.",
-    exitCode: exitCodes.checkFailed,
   });
 }
 

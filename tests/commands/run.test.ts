@@ -305,7 +305,8 @@ describe("sctir run within a time budget", () => {
     const folder = await temporaryFolder();
     const out = join(folder, "run");
     const config = await writeConfig(folder, problems, server.baseUrl, { budget: { totalSeconds: 1 } });
-    expect(await sctir(["run", config, "--out", out])).toMatchObject({ exitCode: 0 });
+    const ended = await sctir(["run", config, "--out", out]);
+    expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("warning: Not one turn of") });
     expect(rowsOf(out, "candidates.jsonl").every(({ outcome }) => outcome === "budget")).toBe(true);
     expect(rowsOf(out, "verdicts.jsonl").map(({ answer }) => answer)).toEqual([null, null, null]);
   });
