@@ -30,6 +30,11 @@ export function candidateKey({ problemId, replicate, candidate }: CandidateKey):
   return `${problemId}:${replicate}:${candidate}`;
 }
 
+/** A text that is equal exactly for candidates that are voted on together. */
+export function voteKey({ problemId, replicate }: Pick<CandidateKey, "problemId" | "replicate">): string {
+  return `${problemId}:${replicate}`;
+}
+
 /** Orders rows as derived files are sorted: problem (by code unit), replicate, candidate. */
 export function byKey(a: { problemId: string; replicate?: number; candidate?: number }, b: typeof a): number {
   if (a.problemId !== b.problemId) return a.problemId < b.problemId ? -1 : 1;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
+import { realTimer } from "../adapters/virtual-clock/real-timer.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
@@ -153,11 +154,7 @@ const noSandbox: PythonSandbox = {
 export const wallClock: Clock = {
   // Since the epoch as it was when the process started, so that it goes on where an earlier process of a run was.
   now: () => performance.timeOrigin + performance.now(),
-  after(milliseconds, callback) {
-    // A timer's longest delay is 2^31 - 1 ms, 24.8 days; longer ones would fire at once.
-    const timer = setTimeout(callback, Math.min(milliseconds, 2 ** 31 - 1));
-    return () => clearTimeout(timer);
-  },
+  after: realTimer,
 };
 
 function secondsSince(startedAt: number): number {

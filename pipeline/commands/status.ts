@@ -6,6 +6,7 @@ import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
 import { readLines } from "../adapters/text-lines/read-lines.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import { voteKey } from "../artifacts/identifier.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { endOfTurn } from "../core/covered-time.ts";
@@ -116,7 +117,7 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
   const ended = isOver
     ? await Array.fromAsync(store.rows(candidatesFile))
     : all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, policy));
-  const groups = Map.groupBy(ended, ({ problemId, replicate }) => `${problemId}:${replicate}`);
+  const groups = Map.groupBy(ended, voteKey);
   const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
   const complete = [...groups.values()].filter((group) => group.length === width);
   const correct = complete.filter((group) => {

@@ -9,6 +9,7 @@ import { type JournalFacts, zeros } from "./journal-facts.ts";
 import { boundsOf, countRepeats, countsOf, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
 import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
 import { randomStream, seedOf } from "./seed.ts";
+import { sum } from "./sum.ts";
 import type { TimeLine } from "./time-line.ts";
 import { type VoteOptions, type Voter, vote } from "./vote.ts";
 
@@ -203,8 +204,4 @@ function warningsOf(problems: readonly SummaryProblem[], { vote: options, journa
 
 function repeatsOf(candidates: readonly SummaryCandidate[]): number {
   return candidates.length > 1 ? countRepeats(candidates.map(({ fingerprint }) => fingerprint)) : 0;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,7 +1,9 @@
 import type { Candidate } from "../artifacts/candidate.ts";
+import { voteKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Waste } from "../artifacts/waste.ts";
 import { coveredMilliseconds, endOfTurn, type Stretch } from "./covered-time.ts";
+import { sum } from "./sum.ts";
 
 /** A turn on the run's clock, in milliseconds. */
 interface TurnTime {
@@ -85,9 +87,9 @@ export class TimeLine {
     const ended = candidates
       .filter(({ outcome }) => outcome !== "decided" && outcome !== "budget")
       .toSorted((a, b) => (ends.get(a.candidate) ?? 0) - (ends.get(b.candidate) ?? 0));
-    const enough = firstWhere(ended.length, (count) => isDecided(ended.slice(0, count)));
+    const enough = firstWhere(ended.length + 1, (count) => isDecided(ended.slice(0, count)));
     const last = ended[enough - 1];
-    if (last === undefined || !isDecided(ended.slice(0, enough))) return 0; // a budget ended it
+    if (last === undefined) return 0; // a budget ended it
     const decidedAt = ends.get(last.candidate) ?? 0;
     return sum(
       turns.map(({ from, generated, tokens }) => {
@@ -96,10 +98,6 @@ export class TimeLine {
       }),
     );
   }
-}
-
-function voteKey({ problemId, replicate }: Pick<Turn, "problemId" | "replicate">): string {
-  return `${problemId}:${replicate}`;
 }
 
 /** The smallest count up to `most` that satisfies a condition which stays true once it is; `most` if none does. */
@@ -115,8 +113,4 @@ function firstWhere(most: number, holds: (count: number) => boolean): number {
 
 function lostMilliseconds({ meta }: TimedCandidate): number {
   return typeof meta?.lostMilliseconds === "number" ? meta.lostMilliseconds : 0;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

@@ -1,6 +1,6 @@
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
-import { byKey, candidateKey } from "../artifacts/identifier.ts";
+import { byKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import type { RunStore } from "./ports.ts";
@@ -62,11 +62,6 @@ export async function readCandidateTable(store: RunStore): Promise<CandidateTabl
     width,
     candidates: (problemId, replicate) => rows.get(voteKey({ problemId, replicate })) ?? [],
   };
-}
-
-/** A text that is equal exactly for votes on the same problem in the same replicate. */
-export function voteKey({ problemId, replicate }: { problemId: string; replicate: number }): string {
-  return `${problemId}:${replicate}`;
 }
 
 function compact({ rawAnswer: _, meta, ...row }: Candidate): TableCandidate {

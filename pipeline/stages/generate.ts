@@ -1,6 +1,6 @@
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
-import { byKey, candidateKey } from "../artifacts/identifier.ts";
+import { byKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
@@ -60,7 +60,7 @@ export class CheckpointBuilder {
       candidates.get(key) ??
       startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
     candidates.set(key, withTurn(this.#rules, before, row));
-    const group = groupKey(row);
+    const group = voteKey(row);
     const stretch = [row.startedAt, endOfTurn(row)] as const;
     const known = stretches.get(group);
     if (known) known.push(stretch);
@@ -72,10 +72,6 @@ export class CheckpointBuilder {
   get secondsSpent(): number {
     return coveredMilliseconds([...this.checkpoint.stretches.values()].flat()) / 1000;
   }
-}
-
-function groupKey({ problemId, replicate }: Pick<Turn, "problemId" | "replicate">): string {
-  return `${problemId}:${replicate}`;
 }
 
 /** A run's rules, and how much of `totalSeconds` earlier processes of the same run have spent. */
@@ -149,7 +145,7 @@ function voteGroup(
   return new VoteGroup(problem, replicate, {
     open: all.filter(({ trace }) => !trace.ended),
     finished: all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, config.answer)),
-    secondsBefore: coveredMilliseconds(stretches.get(groupKey({ problemId, replicate })) ?? []) / 1000,
+    secondsBefore: coveredMilliseconds(stretches.get(voteKey({ problemId, replicate })) ?? []) / 1000,
   });
 }
 

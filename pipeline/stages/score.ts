@@ -1,6 +1,6 @@
 import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import { turnsFile, verdictsFile, votesFile } from "../artifacts/artifact-file.ts";
-import { candidateKey } from "../artifacts/identifier.ts";
+import { candidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Verdict } from "../artifacts/verdict.ts";
@@ -11,7 +11,7 @@ import { isLost, silenceOf } from "../core/ledger.ts";
 import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import { type CandidateTable, readCandidateTable, repeated, unknownProblem, voteKey } from "./candidate-table.ts";
+import { type CandidateTable, readCandidateTable, repeated, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 
 export interface ScoreOptions {
