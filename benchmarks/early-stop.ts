@@ -76,7 +76,7 @@ export const benchmark: Benchmark = {
  * What stopping saves, as shares of all, and how many winners it changes. `time` is what the cancelled candidates would
  * still have run, in the unit of `endsAt`.
  */
-export function savings(problems: readonly Ending[][], { winnerOf }: Pick<Rule, "winnerOf">) {
+function savings(problems: readonly Ending[][], { winnerOf }: Pick<Rule, "winnerOf">) {
   const all = { candidates: 0, time: 0 };
   const saved = { candidates: 0, time: 0 };
   let changed = 0;

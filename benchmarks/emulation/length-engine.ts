@@ -2,10 +2,8 @@ import { TimedModel } from "../../pipeline/adapters/replay-engine/timed-model.ts
 import type { EngineCard } from "../../pipeline/artifacts/engine-card.ts";
 import { engineModelOf } from "../../pipeline/core/engine-model/of-card.ts";
 import type { Clock, Engine } from "../../pipeline/stages/ports.ts";
+import { answer, program } from "../engines/instant-texts.ts";
 import type { ProblemLengths } from "./recorded-traces.ts";
-
-export const codeText = "```python\nprint(42)\n```\n```output\n";
-export const answerText = "The answer is $\\boxed{42}$.";
 
 /** Who asks for which turn. Problems are numbered. */
 export interface TurnKey {
@@ -67,7 +65,7 @@ export class LengthEngine {
             ...{
               kind: "generation",
               requestId: `${requestId}:0`,
-              text: isLast ? answerText : codeText,
+              text: isLast ? answer : program,
               finish: "stop",
             },
             ...(isLast ? {} : { stopString: "```output\n" }),

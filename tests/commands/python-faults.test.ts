@@ -1,25 +1,14 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { ownPython } from "../helpers/own-python.ts";
 import { profileNamed } from "../helpers/profiles.ts";
 import { comparable, jsonOf, rowsOf, writeConfig } from "../helpers/run-files.ts";
-import {
-  type ScriptedEngine,
-  type ScriptedReply,
-  type ScriptedRequest,
-  startScriptedEngine,
-  until,
-} from "../helpers/scripted-engine.ts";
+import { type ScriptedReply, type ScriptedRequest, startScriptedEngine, until } from "../helpers/scripted-engine.ts";
 import { sctir, startSctir } from "../helpers/sctir.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** A Python that is not as it should be, and no place for programs: exit code 3, what to do, and a run that resumes. */
-
-const engines: ScriptedEngine[] = [];
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.close();
-});
 
 const problems = [{ id: "a", problem: "What is $6 \\cdot 7$?", answer: "42" }];
 const program = (code: string) => `I compute.\n\`\`\`python\n${code}\n\`\`\`\n\`\`\`output\n`;
@@ -36,7 +25,7 @@ interface Setting {
 /** A run of three candidates that compute twice and then answer. */
 async function setting({ reply = (request) => compute(request), profile = "./bare.yaml", python = {} }: Setting = {}) {
   const engine = await startScriptedEngine(reply);
-  engines.push(engine);
+  onTestFinished(() => engine.close());
   const folder = await temporaryFolder();
   const bare = { ...profileNamed("tir"), prelude: [] };
   await writeFile(join(folder, "bare.yaml"), JSON.stringify(bare));
