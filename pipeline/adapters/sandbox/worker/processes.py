@@ -67,7 +67,7 @@ def end_descendants(session: int) -> Used:
         if os.path.isdir("/proc/self"):
             # One that is killed forks no more, so what it leaves is found the next time. Those that are ending anyway
             # are left alone: they need the cores for it.
-            while found := {pid for pid in set(family()) - killed if lives(pid)}:
+            while found := {pid for pid in family() - killed if lives(pid)}:
                 for pid in found:
                     send(pid, signal.SIGKILL)
                 killed |= found
@@ -169,21 +169,12 @@ def told(path: str) -> bytes:
         os.close(descriptor)
 
 
-def family() -> list[int]:
+def family() -> set[int]:
     """Descendants, found from above where the kernel keeps lists of children: cheap on a machine of many processes.
 
     Good enough for counting; one that is born or orphaned in the meantime may be missed.
     """
-    if not os.path.exists("/proc/thread-self/children"):
-        return list(descendants())
-    found = [os.getpid()]
-    for pid in found:
-        try:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                found.extend(map(int, told(f"/proc/{pid}/task/{task}/children").split()))
-        except OSError:
-            continue  # it ended while we looked
-    return found[1:]
+    return below(os.getpid(), set()) if tells_children() else descendants()
 
 
 def descendants() -> set[int]:

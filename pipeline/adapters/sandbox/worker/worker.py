@@ -379,7 +379,7 @@ class Worker:
             idle = self.sessions.pids - ({session.pid} if session else set())
             pids = list(processes.below(os.getpid(), idle))
         else:
-            pids = processes.family()
+            pids = list(processes.family())
         pids = [pid for pid in pids if pid != audit.pid]
         if audit.pid is None and len(pids) > 1 and shares.memory_of(pids) > self.memory_allowed(memory_mebibytes):
             audit.begin(pids)  # one process alone is held by its own limit
