@@ -1,0 +1,94 @@
+import { hash } from "node:crypto";
+import { basename, resolve } from "node:path";
+import { selectedFile, turnsFile, verdictsFile } from "../artifacts/artifact-file.ts";
+import { candidateKey, voteKey } from "../artifacts/identifier.ts";
+import type { Summary } from "../artifacts/summary.ts";
+import type { Verdict } from "../artifacts/verdict.ts";
+import { isLost } from "../core/ledger.ts";
+import type { ProblemResult, RunResults } from "../core/run-results.ts";
+import { exitCodes, UserError } from "../core/user-error.ts";
+import { readCandidateTable, repeated, unknownProblem } from "./candidate-table.ts";
+import type { RunStore } from "./ports.ts";
+
+/**
+ * Reads what a scored run came to. Throws a UserError where the run is not scored, or where its verdicts do not belong
+ * to its candidates.
+ */
+export async function readRunResults(store: RunStore, summary: Summary | undefined): Promise<RunResults> {
+  if (summary === undefined || !(await store.has(verdictsFile))) {
+    throw new UserError(`${store.directory} holds no scored run.`, {
+      hint: "Finish it (`sctir status` says where it stands), or score what is there: `sctir score DIR`.",
+      exitCode: exitCodes.checkFailed,
+    });
+  }
+  const table = await readCandidateTable(store);
+  const statementHashes = new Map<string, string>();
+  for await (const { problemId, statement } of store.rows(selectedFile)) {
+    statementHashes.set(problemId, hash("sha256", statement));
+  }
+  const verdicts = await readVerdicts(store, statementHashes);
+  const crashed = await crashedCandidates(store, summary);
+  const problems = table.problems.map(({ problemId, set, gold }): ProblemResult => {
+    const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
+      const verdict = verdicts.get(voteKey({ problemId, replicate }));
+      const rows = table.candidates(problemId, replicate);
+      if (verdict === undefined || rows.length !== table.width || verdict.candidates !== rows.length) {
+        throw stale(store, `${problemId}, replicate ${replicate}`);
+      }
+      const candidates = rows.map((row) => {
+        const { candidate, outcome, answer, turns, tokens, milliseconds, meta } = row;
+        const lost = isLost(row, crashed.has(candidateKey(row)));
+        return {
+          ...{ candidate, outcome, turns, tokens, milliseconds, lost },
+          ...(answer === undefined ? {} : { answer }),
+          ...(meta === undefined ? {} : { meta }),
+        };
+      });
+      return { elected: verdict.answer, correct: verdict.correct, candidates };
+    });
+    const expected = verdicts.get(voteKey({ problemId, replicate: 0 }))?.expected ?? "";
+    return { problemId, set, gold, expected, statementHash: statementHashes.get(problemId) ?? "", replicates };
+  });
+  return {
+    name: basename(resolve(store.directory)),
+    directory: store.directory,
+    manifest: await store.readManifest(),
+    summary,
+    problems,
+    replicates: table.replicates,
+    width: table.width,
+  };
+}
+
+async function readVerdicts(store: RunStore, known: ReadonlyMap<string, unknown>): Promise<Map<string, Verdict>> {
+  const verdicts = new Map<string, Verdict>();
+  for await (const row of store.rows(verdictsFile)) {
+    const { problemId, replicate } = row;
+    if (!known.has(problemId)) throw unknownProblem(verdictsFile.name, problemId);
+    if (verdicts.has(voteKey(row))) throw repeated(verdictsFile.name, `${problemId}, replicate ${replicate}`);
+    verdicts.set(voteKey(row), row);
+  }
+  return verdicts;
+}
+
+/** Candidates whose last block took the sandbox down: only the journal knows, and it is long, so it is read if there are any. */
+async function crashedCandidates(store: RunStore, { all }: Summary): Promise<Set<string>> {
+  const crashed = new Set<string>();
+  if (all.lostCandidates === (all.ledger["engine-failed"] ?? 0) || !(await store.has(turnsFile))) return crashed;
+  const lastTurn = new Map<string, number>();
+  for await (const row of store.rows(turnsFile)) {
+    const key = candidateKey(row);
+    if (row.execution === undefined || row.turn < (lastTurn.get(key) ?? 0)) continue;
+    lastTurn.set(key, row.turn);
+    if (row.execution.outcome === "crashed") crashed.add(key);
+    else crashed.delete(key);
+  }
+  return crashed;
+}
+
+function stale({ directory }: RunStore, which: string): UserError {
+  return new UserError(`${directory}: verdicts.jsonl does not belong to candidates.jsonl: ${which}.`, {
+    hint: "Run `sctir vote DIR` and `sctir score DIR` again.",
+    exitCode: exitCodes.checkFailed,
+  });
+}
