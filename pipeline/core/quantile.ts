@@ -16,8 +16,23 @@ export function studentTwoSided(level: number, degrees: number): number {
   return Math.sqrt((degrees * y) / (1 - y));
 }
 
+/** P(Z ≤ z) for a standard normal Z, within 1e-15. */
+export function normalCumulative(z: number): number {
+  return (1 + Math.sign(z) * erf(Math.abs(z) / Math.SQRT2)) / 2;
+}
+
+/** The z with P(Z ≤ z) = share for a standard normal Z. `share` in (0, 1); precise to about 1e-12 from 1e-5 to 1 - 1e-5. */
+export function normalQuantile(share: number): number {
+  return Math.sign(share - 0.5) * normalTwoSided(Math.abs(2 * share - 1));
+}
+
+/** The x in [0, 1] with P(X ≤ x) = share, for X of the Beta distribution with a, b > 0. */
+export function betaQuantile(share: number, a: number, b: number): number {
+  return bisect((x) => regularizedBeta(x, a, b), share, 0, 1);
+}
+
 /** Where a rising function takes a value, between `low` and `high`. */
-function bisect(rising: (x: number) => number, value: number, low: number, high: number): number {
+export function bisect(rising: (x: number) => number, value: number, low: number, high: number): number {
   let [below, above] = [low, high];
   for (let step = 0; step < 200; step += 1) {
     const middle = (below + above) / 2;
