@@ -24,6 +24,11 @@ export const commandIndex: readonly IndexedCommand[] = [
   indexed("vote <directory>", "stage 4: elect an answer per problem", () => import("../commands/vote.ts")),
   indexed("score <directory>", "stage 5: compare with the gold answers", () => import("../commands/score.ts")),
   indexed("solve <problem> <config>", "one problem, its trace shown as it grows", () => import("../commands/solve.ts")),
+  indexed(
+    "compare <directories..>",
+    "is one run better than another? paired by problem, with intervals and exact tests",
+    () => import("../commands/compare.ts"),
+  ),
   indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
   indexed(
     "plan <config>",
