@@ -1,4 +1,5 @@
 import type { Candidate } from "../artifacts/candidate.ts";
+import type { Execution } from "../artifacts/execution.ts";
 import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
@@ -9,7 +10,16 @@ import { programOf } from "../core/program.ts";
 import { pythonSeedOf, seedOf } from "../core/seed.ts";
 import { type Decision, decide, finishOf, type ReasoningRules } from "../core/trace.ts";
 import { type CandidateProgress, toCandidate, withTurn } from "./candidate-progress.ts";
-import type { Clock, Engine, Generation, Journal, Observe, PythonExecution, PythonSandbox } from "./ports.ts";
+import type {
+  Clock,
+  Engine,
+  Generation,
+  Journal,
+  Observe,
+  PythonExecution,
+  PythonRequest,
+  PythonSandbox,
+} from "./ports.ts";
 import { cutReason } from "./vote-group.ts";
 
 export interface ReasoningPorts {
@@ -129,38 +139,56 @@ async function execute(
   key: CandidateKey,
   decision: Decision,
   sandbox: PythonSandbox,
-  { python, sampling }: RunConfig,
-  { profile, state }: ReasoningRules,
+  config: RunConfig,
+  rules: ReasoningRules,
   cut: AbortSignal,
 ): Promise<Turn["execution"] | "aborted"> {
   if (decision.kind !== "execute") return undefined;
-  const { timeoutSeconds, memoryMiB } = python;
-  let result: PythonExecution;
-  try {
-    result = await sandbox.execute({
-      code: programOf(decision.code, profile),
-      earlier: decision.earlier.map(({ code }) => programOf(code, profile)),
-      ...(state === "session" ? { session: candidateKey(key) } : {}),
-      showLastExpression: profile.lastLine === "show-expression",
-      seed: pythonSeedOf(sampling.seed, key),
-      timeoutSeconds,
-      memoryMiB,
-      signal: cut,
-    });
-  } catch (error) {
-    if (cut.aborted) return "aborted";
+  const request = { ...programRequest(key, decision, config, rules), signal: cut };
+  const result = await sandbox.execute(request).catch((error: unknown) => {
+    if (cut.aborted) return "aborted" as const;
     throw error;
-  }
-  const outputCharacters = python.outputCharacters ?? profile.outputCharacters;
+  });
+  return result === "aborted" ? result : recordedExecution(result, decision, config, rules);
+}
+
+/** A block to run, and those that ran before it. */
+export type Execute = Extract<Decision, { kind: "execute" }>;
+
+/** What the sandbox is asked to run for a decision. */
+export function programRequest(
+  key: CandidateKey,
+  { code, earlier }: Execute,
+  { python, sampling }: Pick<RunConfig, "python" | "sampling">,
+  { profile, state }: ReasoningRules,
+): PythonRequest {
+  return {
+    code: programOf(code, profile),
+    earlier: earlier.map((block) => programOf(block.code, profile)),
+    ...(state === "session" ? { session: candidateKey(key) } : {}),
+    showLastExpression: profile.lastLine === "show-expression",
+    seed: pythonSeedOf(sampling.seed, key),
+    timeoutSeconds: python.timeoutSeconds,
+    memoryMiB: python.memoryMiB,
+  };
+}
+
+/** What a program did, as the journal has it. */
+export function recordedExecution(
+  result: PythonExecution,
+  { earlier }: Execute,
+  { python: { outputCharacters: configured, timeoutSeconds } }: Pick<RunConfig, "python">,
+  { profile }: ReasoningRules,
+): Execution {
+  const outputCharacters = configured ?? profile.outputCharacters;
   const written = (ran: ProgramResult) => outputOf(ran, profile, { outputCharacters, timeoutSeconds }).toWellFormed();
   const { outcome, outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB, reruns } = result;
-  const figures = { outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB };
   const missing = missingModule(result);
-  const isSame = reruns?.every((rerun, index) => written(rerun) === decision.earlier[index]?.output);
+  const isSame = reruns?.every((rerun, index) => written(rerun) === earlier[index]?.output);
   return {
     outcome,
     output: written(result),
-    ...figures,
+    ...{ outputBytes, milliseconds, cpuMilliseconds, peakMemoryMiB },
     ...(isSame === undefined ? {} : { rebuilt: isSame ? "same" : "diverged" }),
     ...(missing === undefined ? {} : { missingModule: missing }),
   };
