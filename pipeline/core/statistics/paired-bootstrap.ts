@@ -1,69 +1,131 @@
 import { normalCumulative, normalQuantile } from "../quantile.ts";
 import { intervalLevel } from "../wilson.ts";
-import { drawBinomial } from "./binomial-draw.ts";
+import { asMultiples } from "./lattice.ts";
 
-/** What a draw of a binomial number costs, in draws of one value. */
-const costOfBinomial = 8;
+/** An interval from all samples there are, or from so many random ones. */
+export type BootstrapInterval = { low: number; high: number } & (
+  | { method: "exact" }
+  | { method: "monte-carlo"; resamples: number }
+);
+
+/** The distribution of resampled means. */
+interface Means {
+  below: number; // the chance of a smaller mean than the one seen; an equal one counts half
+  quantile(share: number): number;
+}
+
+/** The most multiplications that an exact distribution may cost: about a tenth of a second. */
+const largestWork = 1e8;
+
+/** Chances smaller than this are left out, of which there are never so many that they matter. */
+const negligible = 1e-20;
 
 /**
  * The BCa bootstrap interval (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410; Efron and Tibshirani 1993, An
  * Introduction to the Bootstrap, 14.3) of the mean of `differences`, one for each independent pair.
  *
- * The ends are quantiles of the means of `resamples` samples of as many differences, drawn with replacement. Which
- * quantiles depends on the bias z0, the normal quantile of the share of these means below the one seen (equal ones count
- * half, as such means often are equal), and on the acceleration a, a sixth of the jackknife values' skewness, which for a
- * mean is Σ(x - x̄)³ / 6(Σ(x - x̄)²)^1.5. Undefined where all differences are equal, or there are fewer than two: they
- * would make an interval without width, and tell nothing of how far it could be. The order given does not matter.
+ * Its ends are quantiles of the means of samples of as many differences, drawn with replacement. Which quantiles depends
+ * on the bias, the normal quantile of the chance of a mean below the one seen, and on the acceleration, a sixth of the
+ * jackknife values' skewness, for a mean Σ(x - x̄)³ / 6(Σ(x - x̄)²)^1.5.
+ *
+ * Where all differences are multiples of one not too small number, the distribution of all nⁿ samples is worked out, and
+ * nothing is drawn; otherwise `resamples` random samples stand for it. Undefined where all differences are equal, a single
+ * one or none included: there is nothing to learn from them how far the mean could be. The order given does not matter.
  */
 export function pairedBootstrap(
   differences: readonly number[],
   { random, resamples = 10_000, level = intervalLevel }: { random: () => number; resamples?: number; level?: number },
-): { low: number; high: number } | undefined {
-  const n = differences.length;
-  const sorted = Float64Array.from(differences).sort();
-  const mean = sorted.reduce((sum, value) => sum + value, 0) / n;
-  const squares = sorted.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  if (n < 2 || sorted[0] === sorted[n - 1]) return undefined;
-  const cubes = sorted.reduce((sum, value) => sum + (value - mean) ** 3, 0);
-  const acceleration = cubes / 6 / squares ** 1.5;
+): BootstrapInterval | undefined {
+  const values = differences.toSorted((a, b) => a - b);
+  const mean = values.reduce((sum, value) => sum + value / values.length, 0);
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const cubes = values.reduce((sum, value) => sum + (value - mean) ** 3, 0);
+  if (!(squares > 1e-24)) return undefined;
 
-  const means = resampledMeans(sorted, resamples, random).sort();
-  const rounding = 1e-12 * Math.max(Math.abs(sorted[0] ?? 0), Math.abs(sorted[n - 1] ?? 0));
-  const below = means.reduce((sum, each) => sum + (each < mean - rounding ? 1 : each <= mean + rounding ? 0.5 : 0), 0);
-  const bias = normalQuantile(Math.min(Math.max(below, 0.5), resamples - 0.5) / resamples);
+  const exact = exactMeans(values);
+  const { below, quantile } = exact ?? randomMeans(values, mean, resamples, random);
+  const bias = normalQuantile(below);
+  const acceleration = cubes / 6 / squares ** 1.5; // less than a sixth, so that nothing is divided by 0
   const z = normalQuantile((1 + level) / 2);
-  const adjusted = (score: number) => normalCumulative(bias + (bias + score) / (1 - acceleration * (bias + score)));
-  // The (m + 1) share-th of m in order, rounded outwards (Efron and Tibshirani, 12.5).
-  const low = Math.floor((resamples + 1) * adjusted(-z));
-  const high = Math.ceil((resamples + 1) * adjusted(z));
-  return { low: means[Math.max(low, 1) - 1] ?? mean, high: means[Math.min(high, resamples) - 1] ?? mean };
+  const [low, high] = [-z, z].map((score) =>
+    quantile(normalCumulative(bias + (bias + score) / (1 - acceleration * (bias + score)))),
+  ) as [number, number];
+  return exact ? { low, high, method: "exact" } : { low, high, method: "monte-carlo", resamples };
 }
 
-/** The means of samples of as many values, drawn with replacement. Changes with the order of `values` only. */
-function resampledMeans(values: Float64Array, resamples: number, random: () => number): Float64Array {
-  const n = values.length;
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const means = new Float64Array(resamples);
-  if (counts.size * costOfBinomial > n) {
-    for (let resample = 0; resample < resamples; resample += 1) {
-      let sum = 0;
-      for (let draw = 0; draw < n; draw += 1) sum += values[Math.floor(random() * n)] ?? 0;
-      means[resample] = sum / n;
-    }
-    return means;
+/** The means of all samples; undefined if that took too long. */
+function exactMeans(values: readonly number[]): Means | undefined {
+  const multiples = asMultiples(values);
+  if (!multiples) return undefined;
+  const n = multiples.length;
+  const seen = multiples.reduce((sum, multiple) => sum + multiple, 0);
+  const squares = multiples.reduce((sum, multiple) => sum + (multiple - seen / n) ** 2, 0);
+  // Sums reach over 20 of their deviations at most, the halves that they are made from over 20 / √2 each, and so on.
+  if (400 * squares > largestWork) return undefined;
+
+  const first = Math.min(...multiples);
+  const one = new Float64Array(Math.max(...multiples) - first + 1);
+  for (const multiple of multiples) one[multiple - first] = (one[multiple - first] ?? 0) + 1 / n;
+  const sums = sumOf(n, { first, chances: one });
+
+  const [least = 0, most = 0] = [values[0], values[n - 1]];
+  const unit = (most - least) / (one.length - 1);
+  let below = 0;
+  for (let sum = sums.first; sum <= seen; sum += 1)
+    below += (sums.chances[sum - sums.first] ?? 0) / (sum < seen ? 1 : 2);
+  return { below, quantile: (share) => (unit * sumReaching(share, sums)) / n };
+}
+
+/** P(sum = first), P(sum = first + 1) … */
+interface Sums {
+  first: number;
+  chances: Float64Array;
+}
+
+/** The distribution of the sum of n independent numbers with this one: by doubling, and one more where n is odd. */
+function sumOf(n: number, one: Sums): Sums {
+  if (n === 1) return one;
+  const half = sumOf(Math.floor(n / 2), one);
+  const even = plus(half, half);
+  return n % 2 === 0 ? even : plus(even, one);
+}
+
+/** The distribution of the sum of two independent numbers, without ends that have no weight. */
+function plus(a: Sums, b: Sums): Sums {
+  const chances = new Float64Array(a.chances.length + b.chances.length - 1);
+  for (let i = 0; i < a.chances.length; i += 1) {
+    const chance = a.chances[i] ?? 0;
+    if (chance === 0) continue;
+    for (let j = 0; j < b.chances.length; j += 1) chances[i + j] = (chances[i + j] ?? 0) + chance * (b.chances[j] ?? 0);
   }
-  // A mean depends only on how often each value was drawn: a multinomial number, which is a chain of binomial ones.
-  const distinct = [...counts];
+  const start = chances.findIndex((chance) => chance > negligible);
+  const end = chances.findLastIndex((chance) => chance > negligible);
+  return { first: a.first + b.first + start, chances: chances.slice(start, end + 1) };
+}
+
+/** The smallest sum with at least this chance not to be exceeded. */
+function sumReaching(share: number, { first, chances }: Sums): number {
+  let reached = 0;
+  const place = chances.findIndex((chance) => {
+    reached += chance;
+    return reached >= share;
+  });
+  return first + (place < 0 ? chances.length - 1 : place);
+}
+
+function randomMeans(values: readonly number[], mean: number, resamples: number, random: () => number): Means {
+  const n = values.length;
+  const means = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample += 1) {
-    let [sum, draws, others] = [0, n, n];
-    for (const [value, count] of distinct) {
-      const drawn = count === others ? draws : drawBinomial(draws, count / others, random);
-      sum += value * drawn;
-      draws -= drawn;
-      others -= count;
-    }
+    let sum = 0;
+    for (let draw = 0; draw < n; draw += 1) sum += values[Math.floor(random() * n)] ?? 0;
     means[resample] = sum / n;
   }
-  return means;
+  means.sort();
+  const rounding = 1e-12 * Math.max(...values.map(Math.abs));
+  const seen = means.filter((each) => Math.abs(each - mean) <= rounding).length;
+  const smaller = means.filter((each) => each < mean - rounding).length + seen / 2;
+  // Not 0 or 1, of which there is no normal quantile.
+  const below = Math.min(Math.max(smaller, 0.5), resamples - 0.5) / resamples;
+  return { below, quantile: (share) => means[Math.max(1, Math.ceil(share * resamples)) - 1] ?? mean };
 }

@@ -1,3 +1,5 @@
+import { asMultiples } from "./lattice.ts";
+
 /** A p-value, and for one from random flips how far it can be from the exact one. */
 export type PermutationTest =
   | { pValue: number; method: "exact" }
@@ -26,11 +28,13 @@ export function pairedPermutation(
   { random, resamples = 10_000 }: { random: () => number; resamples?: number },
 ): PermutationTest {
   const largest = differences.reduce((size, difference) => Math.max(size, Math.abs(difference)), 0);
-  const others = differences.filter((difference) => Math.abs(difference) > rounding * largest);
+  const others = differences
+    .filter((difference) => Math.abs(difference) > rounding * largest) // not 0.1 + 0.2 - 0.3
+    .sort((a, b) => Math.abs(a) - Math.abs(b) || a - b);
   const multiples = asMultiples(others);
-  if (multiples) return { pValue: shareAsFar(multiples), method: "exact" };
-
-  others.sort((a, b) => Math.abs(a) - Math.abs(b) || a - b);
+  if (multiples && multiples.length * sum(multiples.map(Math.abs)) <= largestWork) {
+    return { pValue: shareAsFar(multiples), method: "exact" };
+  }
   const sizes = others.map(Math.abs);
   const least = Math.abs(sum(others)) - rounding * sum(sizes);
   if (sizes.length <= largestEnumeration) {
@@ -39,18 +43,6 @@ export function pairedPermutation(
   }
   const pValue = (1 + countAsFar(sizes, least, resamples, random)) / (1 + resamples);
   return { pValue, method: "monte-carlo", resamples, standardError: Math.sqrt((pValue * (1 - pValue)) / resamples) };
-}
-
-/** These numbers, none of them 0, as multiples of their largest common part; undefined if a test of them took too long. */
-function asMultiples(values: readonly number[]): number[] | undefined {
-  const smallest = values.reduce((least, value) => Math.min(least, Math.abs(value)), Number.POSITIVE_INFINITY);
-  const scaled = values.map((value) => value / smallest);
-  const work = sum(scaled.map(Math.abs)) * values.length;
-  for (let parts = 1; parts * work <= largestWork; parts += 1) {
-    const multiples = scaled.map((value) => Math.round(value * parts));
-    if (scaled.every((value, place) => Math.abs(value * parts - (multiples[place] ?? 0)) < 1e-6)) return multiples;
-  }
-  return undefined;
 }
 
 /** Of all signs of these whole numbers, the share whose sum is at least as far from 0 as with those they have. */
