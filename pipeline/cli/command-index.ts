@@ -29,6 +29,11 @@ export const commandIndex: readonly IndexedCommand[] = [
     "is one run better than another? paired by problem, with intervals and exact tests",
     () => import("../commands/compare.ts"),
   ),
+  indexed(
+    "leaderboard <directories..>",
+    "what a competition of 50 problems would show of these runs",
+    () => import("../commands/leaderboard.ts"),
+  ),
   indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
   indexed(
     "plan <config>",
