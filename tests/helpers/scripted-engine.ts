@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Completion, streamed } from "./streamed-completion.ts";
 
 /** A request for a generation, as a script sees it. */
 export interface ScriptedRequest {
@@ -35,6 +36,10 @@ export type ScriptedReply =
       /** A body in place of the one made from the fields above, with its content type [application/json]. */
       raw?: string | Buffer;
       contentType?: string;
+      /** The body of a stream, written one after the other, each on its own where that can be. */
+      pieces?: readonly (string | Buffer)[];
+      /** What follows the pieces [their end]: nothing more, or the connection's end. */
+      after?: "silence" | "cut";
       /** The body is written in so many pieces, a millisecond apart. */
       drip?: number;
       /** The connection ends after so many bytes of the body, although more were announced. */
@@ -71,6 +76,7 @@ export interface ScriptedEngine {
   others: { path: string; body: unknown; headers: IncomingHttpHeaders }[];
   running: number;
   mostRunning: number;
+  connections: number; // that were ever made
   close(): Promise<void>;
 }
 
@@ -91,6 +97,7 @@ export async function startScriptedEngine(
     others: [],
     running: 0,
     mostRunning: 0,
+    connections: 0,
     async close() {
       stopped.abort();
       for (const socket of sockets) socket.destroy();
@@ -176,6 +183,11 @@ export async function startScriptedEngine(
       response.socket?.resetAndDestroy();
       return;
     }
+    if (reply.pieces !== undefined) return writePieces(reply, response, endedByServer);
+    if (request.body?.stream === true && reply.raw === undefined && (reply.status ?? 200) === 200) {
+      const pieces = streamed(completion(reply, request), request.body.stream_options?.include_usage);
+      return writePieces({ ...reply, pieces }, response, endedByServer);
+    }
     const { status = 200, contentType = "application/json" } = reply;
     const body = Buffer.from(reply.raw ?? JSON.stringify(status === 200 ? completion(reply, request) : failure(reply)));
     response.writeHead(status, { "Content-Type": contentType, "Content-Length": body.length, ...reply.headers });
@@ -193,6 +205,24 @@ export async function startScriptedEngine(
     response.end();
   }
 
+  async function writePieces(
+    { pieces = [], after, headers, contentType = "text/event-stream; charset=utf-8" }: ReplyFields,
+    response: ServerResponse,
+    endedByServer: () => void,
+  ): Promise<void> {
+    response.writeHead(200, { "Content-Type": contentType, ...headers });
+    response.flushHeaders();
+    for (const piece of pieces) {
+      if (response.destroyed) return;
+      response.write(piece);
+      await new Promise(setImmediate);
+    }
+    if (after === undefined) response.end();
+    if (after !== "cut") return;
+    endedByServer();
+    response.socket?.destroySoon();
+  }
+
   const server = createServer({ keepAliveTimeout: 5000 }, (request, response) => {
     answer(request, response).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
@@ -200,6 +230,7 @@ export async function startScriptedEngine(
     });
   });
   server.on("connection", (socket: Socket) => {
+    engine.connections += 1;
     sockets.add(socket);
     socket.on("error", () => {});
     socket.once("close", () => sockets.delete(socket));
@@ -223,7 +254,7 @@ async function readBody(request: IncomingMessage) {
 
 type ReplyFields = Exclude<ScriptedReply, string>;
 
-function completion(reply: ReplyFields, { path, body, requestId }: ScriptedRequest): object {
+function completion(reply: ReplyFields, { path, body, requestId }: ScriptedRequest): Completion {
   const text = reply.text ?? "";
   const finish = reply.finish === undefined ? "stop" : reply.finish;
   const stops: string[] = body.stop ?? [];

@@ -82,7 +82,8 @@ function firstStop(text: string, stop: readonly string[]): { at: number; stopStr
     .toSorted((a, b) => a.at + a.stopString.length - (b.at + b.stopString.length) || a.at - b.at)[0];
 }
 
-function describeIssue(body: unknown, error: z.ZodError): string {
+/** What is wrong with a body, for a user. */
+export function describeIssue(body: unknown, error: z.ZodError): string {
   if (typeof body === "string") return `it begins ${JSON.stringify(oneLine(body, 60))}`;
   const said = typeof body === "object" && body !== null && "error" in body ? messageOf(body) : "";
   if (said !== "") return said;

@@ -1,10 +1,13 @@
 import OpenAI, { APIError } from "openai";
-import { Agent, fetch as undiciFetch } from "undici";
+import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { UserError } from "../../core/user-error.ts";
 import { messageOf } from "./server-message.ts";
 
 /** A reply longer than this is nonsense: the longest turn of text is a hundredth of it. */
 const maxResponseBytes = 16 * 1024 * 1024;
+
+/** An event has some 300 bytes for a token of four. */
+const maxStreamBytes = 16 * maxResponseBytes;
 
 /** An open connection pool to one model server. */
 export interface ServerClient {
@@ -13,13 +16,25 @@ export interface ServerClient {
   /** Where /tokenize and /version are: the base URL without its /v1. */
   rootUrl: string;
   sdk: OpenAI;
+  /** POSTs a body for a reply that is read as it comes. A status that is none of success is thrown as an APIError. */
+  stream(target: string, sent: StreamRequest): Promise<Dispatcher.ResponseData>;
+}
+
+export interface StreamRequest {
+  body: object;
+  headers: Record<string, string>;
+  signal: AbortSignal;
 }
 
 /** Keeps what a server says in other shapes than `{error: {message}}`: `detail`, a bare message, a page of HTML. */
 class EngineClient extends OpenAI {
   protected override makeStatusError(status: number, body: unknown, text: string | undefined, headers: Headers) {
-    return new APIError(status, { message: messageOf(body ?? text) }, undefined, headers);
+    return statusError(status, body ?? text, headers);
   }
+}
+
+function statusError(status: number, body: unknown, headers: Headers): APIError {
+  return new APIError(status, { message: messageOf(body) }, undefined, headers);
 }
 
 /**
@@ -33,7 +48,7 @@ export function openServerClients(
   baseUrls: readonly string[],
   apiKey: string | undefined,
 ): { servers: ServerClient[]; close: () => Promise<void> } {
-  const agent = new Agent({
+  const options = {
     headersTimeout: 0,
     bodyTimeout: 0,
     // Shorter than the 5 s after which uvicorn closes an idle connection: a request on a connection that the server
@@ -44,7 +59,9 @@ export function openServerClients(
     // One connection per request in flight: closing it is how vLLM learns that nobody waits any more.
     allowH2: false,
     pipelining: 1,
-  });
+  };
+  const agent = new Agent(options);
+  const streamAgent = new Agent({ ...options, maxResponseSize: maxStreamBytes });
   const servers = baseUrls.map((configured) => {
     checkBaseUrl(configured);
     const baseUrl = configured.replace(/\/+$/u, "");
@@ -65,9 +82,34 @@ export function openServerClients(
         ...(apiKey === undefined ? { Authorization: null } : {}),
       },
     });
-    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk };
+    const stream = async (target: string, { body, headers, signal }: StreamRequest) => {
+      const response = await request(`${baseUrl}${target}`, {
+        method: "POST",
+        dispatcher: streamAgent,
+        headers: {
+          "Content-Type": "application/json",
+          Accept: "text/event-stream",
+          ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }),
+          ...headers,
+        },
+        body: JSON.stringify(body),
+        signal,
+      });
+      if (response.statusCode < 300) return response;
+      const text = await response.body.text();
+      throw statusError(response.statusCode, parsed(text), new Headers(response.headers as Record<string, string>));
+    };
+    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk, stream };
   });
-  return { servers, close: () => agent.destroy() };
+  return { servers, close: () => Promise.all([agent.destroy(), streamAgent.destroy()]).then(() => {}) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 function checkBaseUrl(baseUrl: string): void {
