@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { readJson } from "./lib/json-file.mjs";
 import { projectNode } from "./lib/node-packages.mjs";
-import { setUp } from "./lib/setup.mjs";
+import { setUp, setUpStatistics } from "./lib/setup.mjs";
 import { runScript } from "./lib/setup-error.mjs";
 import { countTests } from "./lib/test-counts.mjs";
 
@@ -20,6 +20,7 @@ const checks = [
 
 await runScript(async () => {
   await setUp(root);
+  await setUpStatistics(root);
   const folder = mkdtempSync(path.join(tmpdir(), "sctir-test-"));
   const resultFile = process.env.SCTIR_TEST_RESULT ?? path.join(folder, "result.json");
   try {

@@ -60,7 +60,7 @@ export async function makeEnvironment(root, python, signal) {
 }
 
 /** What a user's settings say about other installs than this one would put the packages elsewhere. */
-function environmentForPip() {
+export function environmentForPip() {
   const env = environmentForPython();
   for (const name of ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT"]) delete env[name];
   return { ...env, PIP_USER: "0", PIP_REQUIRE_VIRTUALENV: "0" };
@@ -91,7 +91,7 @@ function environmentFolder(root) {
 }
 
 /** @param {string} root */
-function environmentPython(root) {
+export function environmentPython(root) {
   return path.join(root, ".venv/bin/python");
 }
 

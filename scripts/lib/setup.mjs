@@ -7,6 +7,7 @@ import { makeEnvironment, readEnvironmentState } from "./python-environment.mjs"
 import { SetupError } from "./setup-error.mjs";
 import { takeSetupLock } from "./setup-lock.mjs";
 import { reasonForEnvironment, reasonForPackages } from "./setup-state.mjs";
+import { installStatisticsPackages, reasonForStatisticsPackages } from "./statistics-packages.mjs";
 import { Steps } from "./steps.mjs";
 
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -22,17 +23,7 @@ export async function setUp(root, steps = new Steps()) {
   if (!isAnythingMissing(whatIsMissing(root))) return false;
   checkPlatform(thisMachine());
 
-  const giveBack = await takeSetupLock(path.join(root, ".sctir-setup-lock.tmp"), (owner) => {
-    steps.say(`  waiting for another set-up of this folder${owner ? ` (process ${owner.pid} on ${owner.host})` : ""}`);
-  });
-  const stop = new AbortController();
-  let interrupted = false;
-  const onSignal = () => {
-    interrupted = true;
-    stop.abort();
-  };
-  for (const signal of endingSignals) process.on(signal, onSignal);
-  try {
+  await alone(root, steps, async (stop) => {
     const missing = whatIsMissing(root); // again: the other set-up may have done it
     // Asked before the long download, because the user may have to install one.
     const python = missing.environment ? findPython({ named: process.env.SCTIR_BASE_PYTHON }) : undefined;
@@ -55,15 +46,64 @@ export async function setUp(root, steps = new Steps()) {
         }),
       ),
     );
-    if (interrupted) {
-      throw new SetupError("The set-up was interrupted.", "Run it again: what is unfinished is made anew.", 130);
-    }
     if (failures.length > 0) throw failures[0];
     linkCommand(root);
-    return true;
+  });
+  return true;
+}
+
+/**
+ * Installs the packages that tests compare the statistics with, if need be. Without them those tests are skipped, so a
+ * failure is told and no more. Throws a SetupError if interrupted.
+ *
+ * @param {string} root a checkout that `setUp` has been through
+ */
+export async function setUpStatistics(root, steps = new Steps()) {
+  if (!reasonForStatisticsPackages(root)) return;
+  await alone(root, steps, async (stop) => {
+    const reason = reasonForStatisticsPackages(root); // again: the other set-up may have done it
+    if (!reason) return;
+    try {
+      const title = `Python packages for tests of the statistics: ${reason}`;
+      await steps.run(title, () => installStatisticsPackages(root, stop.signal));
+    } catch (error) {
+      if (!(error instanceof SetupError)) throw error;
+      steps.say(
+        `\n${error.message}\n\n${error.hint}\nUntil then, tests that compare with SciPy and statsmodels are skipped.`,
+      );
+    }
+  });
+}
+
+/**
+ * Does something that no other set-up of this folder does at the same time, and that ends with a SetupError when this
+ * process is told to end.
+ *
+ * @param {string} root
+ * @param {Steps} steps
+ * @param {(stop: AbortController) => Promise<void>} work
+ */
+async function alone(root, steps, work) {
+  const giveBack = await takeSetupLock(path.join(root, ".sctir-setup-lock.tmp"), (owner) => {
+    steps.say(`  waiting for another set-up of this folder${owner ? ` (process ${owner.pid} on ${owner.host})` : ""}`);
+  });
+  const stop = new AbortController();
+  let interrupted = false;
+  const onSignal = () => {
+    interrupted = true;
+    stop.abort();
+  };
+  for (const signal of endingSignals) process.on(signal, onSignal);
+  try {
+    await work(stop);
+  } catch (error) {
+    if (!interrupted) throw error;
   } finally {
     for (const signal of endingSignals) process.removeListener(signal, onSignal);
     giveBack();
+  }
+  if (interrupted) {
+    throw new SetupError("The set-up was interrupted.", "Run it again: what is unfinished is made anew.", 130);
   }
 }
 
