@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type Candidate, candidateSchema } from "./candidate.ts";
 import {
   type Problem,
@@ -14,17 +14,29 @@ import { type Vote, voteSchema } from "./vote.ts";
 
 /** A JSONL file of a run directory: its name, and what each of its lines holds. */
 export interface ArtifactFile<Row> {
-  name: string;
-  schema: z.ZodType<Row>;
+  readonly name: string;
+  readonly schema: z.ZodType<Row>;
 }
 
-export const problemsFile: ArtifactFile<Problem> = { name: "problems.jsonl", schema: problemSchema };
-export const selectedFile: ArtifactFile<SelectedProblem> = { name: "selected.jsonl", schema: selectedProblemSchema };
-export const rejectedFile: ArtifactFile<RejectedProblem> = { name: "rejected.jsonl", schema: rejectedProblemSchema };
-export const turnsFile: ArtifactFile<Turn> = { name: "turns.jsonl", schema: turnSchema };
-export const candidatesFile: ArtifactFile<Candidate> = { name: "candidates.jsonl", schema: candidateSchema };
-export const votesFile: ArtifactFile<Vote> = { name: "votes.jsonl", schema: voteSchema };
-export const verdictsFile: ArtifactFile<Verdict> = { name: "verdicts.jsonl", schema: verdictSchema };
+export const problemsFile = artifactFile<Problem>("problems.jsonl", problemSchema);
+export const selectedFile = artifactFile<SelectedProblem>("selected.jsonl", selectedProblemSchema);
+export const rejectedFile = artifactFile<RejectedProblem>("rejected.jsonl", rejectedProblemSchema);
+export const turnsFile = artifactFile<Turn>("turns.jsonl", turnSchema);
+export const candidatesFile = artifactFile<Candidate>("candidates.jsonl", candidateSchema);
+export const votesFile = artifactFile<Vote>("votes.jsonl", voteSchema);
+export const verdictsFile = artifactFile<Verdict>("verdicts.jsonl", verdictSchema);
+
+/** Its schema is compiled, at first use: a file may have a million rows, and checking one would take longer than parsing it. */
+function artifactFile<Row>(name: string, schema: z.ZodType<Row>): ArtifactFile<Row> {
+  let compiled: z.ZodType<Row> | undefined;
+  return {
+    name,
+    get schema() {
+      compiled ??= z.compile(schema);
+      return compiled;
+    },
+  };
+}
 
 export const summaryFile = "summary.json";
 export const manifestFile = "manifest.json";

@@ -1,81 +1,131 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type ExecutionOutcome, executionOutcomes } from "../artifacts/execution.ts";
-import type { Turn } from "../artifacts/turn.ts";
-
-/** What a summary needs of one candidate's turns. It holds no text: a hash stands for each. */
-interface CandidateTurns {
-  hashes: Map<number, string>; // by turn
-  lastExecution?: { turn: number; outcome: ExecutionOutcome };
-  lastTurn?: { turn: number; finish: Turn["finish"] };
-  executions: Map<ExecutionOutcome, number>;
-  truncated: number; // turns that the token limit ended
-  diverged: boolean; // its session was rebuilt, and earlier blocks gave other outputs
-  missingModules: string[]; // one for each execution that ended for want of one
-}
+import { type Turn, turnFinishes } from "../artifacts/turn.ts";
+import { NumberColumn } from "./number-column.ts";
 
 export interface Ending {
   finish: Turn["finish"] | undefined;
   execution: ExecutionOutcome | undefined;
 }
 
-/** The journal's rows, in any order, boiled down to what a summary needs, by candidate key. */
+const digestWords = 3; // of 32 bits each
+const turnsInMask = 32;
+
+/**
+ * The journal's rows, in any order, boiled down to what a summary needs, by candidate key. A candidate takes a line in
+ * columns of numbers: there may be hundreds of thousands.
+ */
 export class JournalFacts {
-  private readonly candidates = new Map<string, CandidateTurns>();
+  readonly #lines = new Map<string, number>(); // by candidate key
+  /** One bit for each of the first turns that were seen; the others by line and turn. */
+  readonly #turns = new NumberColumn(Uint32Array);
+  readonly #laterTurns = new Set<string>();
+  readonly #digests = new NumberColumn(Uint32Array); // digestWords in a row
+  readonly #lastTurn = new NumberColumn(Float64Array); // counted from 1; 0 is none
+  readonly #lastFinish = new NumberColumn(Uint8Array);
+  readonly #lastExecutionTurn = new NumberColumn(Float64Array); // the same
+  readonly #lastExecution = new NumberColumn(Uint8Array);
+  readonly #executions = new NumberColumn(Uint32Array); // a count for each outcome in a row
+  readonly #truncated = new NumberColumn(Uint32Array); // turns that the token limit ended
+  readonly #diverged = new Set<number>(); // whose session was rebuilt, and earlier blocks gave other outputs
+  readonly #missingModules = new Map<number, string[]>(); // one for each execution that ended for want of one
 
   /** Takes in a turn of the candidate with this key. False if it has that turn already. */
   add(key: string, { turn, text, finish, execution }: Pick<Turn, "turn" | "text" | "finish" | "execution">): boolean {
-    let facts = this.candidates.get(key);
-    if (facts === undefined) {
-      facts = { hashes: new Map(), executions: new Map(), truncated: 0, diverged: false, missingModules: [] };
-      this.candidates.set(key, facts);
+    let line = this.#lines.get(key);
+    if (line === undefined) {
+      line = this.#lines.size;
+      this.#lines.set(key, line);
     }
-    if (facts.hashes.has(turn)) return false;
-    facts.hashes.set(turn, createHash("sha256").update(text).digest("base64").slice(0, 24));
-    if (finish === "length") facts.truncated += 1;
-    if (turn >= (facts.lastTurn?.turn ?? 0)) facts.lastTurn = { turn, finish };
-    if (execution?.rebuilt === "diverged") facts.diverged = true;
-    if (execution?.missingModule !== undefined) facts.missingModules.push(execution.missingModule);
-    if (execution) {
-      facts.executions.set(execution.outcome, (facts.executions.get(execution.outcome) ?? 0) + 1);
-      if (turn >= (facts.lastExecution?.turn ?? 0)) facts.lastExecution = { turn, outcome: execution.outcome };
+    if (!this.#isFirst(line, turn)) return false;
+    this.#addDigest(line, turn, text);
+    if (finish === "length") this.#truncated.add(line, 1);
+    if (turn >= this.#lastTurn.at(line)) {
+      this.#lastTurn.set(line, turn + 1);
+      this.#lastFinish.set(line, turnFinishes.indexOf(finish));
+    }
+    if (execution === undefined) return true;
+    const outcome = executionOutcomes.indexOf(execution.outcome);
+    this.#executions.add(line * executionOutcomes.length + outcome, 1);
+    if (turn >= this.#lastExecutionTurn.at(line)) {
+      this.#lastExecutionTurn.set(line, turn + 1);
+      this.#lastExecution.set(line, outcome);
+    }
+    if (execution.rebuilt === "diverged") this.#diverged.add(line);
+    if (execution.missingModule !== undefined) {
+      this.#missingModules.set(line, [...(this.#missingModules.get(line) ?? []), execution.missingModule]);
     }
     return true;
   }
 
   /** How the candidate's last turn ended, and its last execution; undefined for one without a turn. */
   ending(key: string): Ending | undefined {
-    const facts = this.candidates.get(key);
-    return facts && { finish: facts.lastTurn?.finish, execution: facts.lastExecution?.outcome };
+    const line = this.#lines.get(key);
+    if (line === undefined) return undefined;
+    const hasExecution = this.#lastExecutionTurn.at(line) > 0;
+    return {
+      finish: turnFinishes[this.#lastFinish.at(line)],
+      execution: hasExecution ? executionOutcomes[this.#lastExecution.at(line)] : undefined,
+    };
   }
 
   /** Equal for candidates whose turns have the same texts; undefined for one without a turn. */
   fingerprint(key: string): string | undefined {
-    const facts = this.candidates.get(key);
-    if (facts === undefined) return undefined;
-    const inOrder = [...facts.hashes].toSorted(([a], [b]) => a - b);
-    return inOrder.map(([, hash]) => hash).join();
+    const line = this.#lines.get(key);
+    if (line === undefined) return undefined;
+    const words = Array.from({ length: digestWords }, (_, word) => this.#digests.at(line * digestWords + word));
+    return words.join();
   }
 
   /** How many of these candidates went on in a session that is not the one their outputs came from. */
   divergedSessions(keys: Iterable<string>): number {
-    return [...keys].filter((key) => this.candidates.get(key)?.diverged).length;
+    return this.#linesOf(keys).filter((line) => this.#diverged.has(line)).length;
   }
 
   /** For each of these candidates that lacked any, the modules that its executions ended for want of. */
   missingModules(keys: Iterable<string>): string[][] {
-    return [...keys].map((key) => this.candidates.get(key)?.missingModules ?? []).filter(({ length }) => length > 0);
+    return this.#linesOf(keys).flatMap((line) => {
+      const modules = this.#missingModules.get(line);
+      return modules ? [modules] : [];
+    });
   }
 
   /** Executions by outcome and turns cut off by the token limit, summed over these candidates. */
   totals(keys: Iterable<string>): { executions: Record<ExecutionOutcome, number>; truncatedTurns: number } {
     const executions = zeros(executionOutcomes);
     let truncatedTurns = 0;
-    for (const key of keys) {
-      const facts = this.candidates.get(key);
-      truncatedTurns += facts?.truncated ?? 0;
-      for (const [outcome, count] of facts?.executions ?? []) executions[outcome] += count;
+    for (const line of this.#linesOf(keys)) {
+      truncatedTurns += this.#truncated.at(line);
+      for (const [index, outcome] of executionOutcomes.entries()) {
+        executions[outcome] += this.#executions.at(line * executionOutcomes.length + index);
+      }
     }
     return { executions, truncatedTurns };
+  }
+
+  #linesOf(keys: Iterable<string>): number[] {
+    return Array.from(keys, (key) => this.#lines.get(key)).filter((line) => line !== undefined);
+  }
+
+  #isFirst(line: number, turn: number): boolean {
+    if (turn < turnsInMask) {
+      const seen = this.#turns.at(line);
+      const bit = (1 << turn) >>> 0;
+      this.#turns.set(line, (seen | bit) >>> 0);
+      return (seen & bit) === 0;
+    }
+    const later = `${line}:${turn}`;
+    if (this.#laterTurns.has(later)) return false;
+    this.#laterTurns.add(later);
+    return true;
+  }
+
+  /** The digest of a candidate is the sum, word by word, of its turns' digests, so that they may come in any order. */
+  #addDigest(line: number, turn: number, text: string): void {
+    const digest = hash("sha256", `${turn}:${text}`, "hex");
+    for (let word = 0; word < digestWords; word += 1) {
+      this.#digests.add(line * digestWords + word, Number.parseInt(digest.slice(8 * word, 8 * word + 8), 16));
+    }
   }
 }
 

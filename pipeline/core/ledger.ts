@@ -46,9 +46,23 @@ export function silenceOf(
 
 /** How many times each name stands in a list, most first. */
 export function countsOf<Name extends string>(names: Iterable<Name | undefined>): Record<string, number> {
-  const counts = new Map<string, number>();
-  for (const name of names) if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a));
+  const counts = new Counts();
+  for (const name of names) counts.add(name);
+  return counts.mostFirst();
+}
+
+/** Counts names as they come. */
+export class Counts {
+  readonly #counts = new Map<string, number>();
+
+  add(name: string | undefined): void {
+    if (name !== undefined) this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
+  }
+
+  /** Equal counts stay in order of their first name. */
+  mostFirst(): Record<string, number> {
+    return Object.fromEntries([...this.#counts].toSorted(([, a], [, b]) => b - a));
+  }
 }
 
 /** How many candidates came to each end. */

@@ -1,21 +1,14 @@
-import type { Candidate } from "../artifacts/candidate.ts";
-import { executionOutcomes } from "../artifacts/execution.ts";
-import { candidateKey } from "../artifacts/identifier.ts";
 import type { Profile } from "../artifacts/profile.ts";
-import type { SetSummary, Summary } from "../artifacts/summary.ts";
+import type { Summary } from "../artifacts/summary.ts";
 import { certainWinner, type EarlyWinnerOptions } from "./early-stop/early-winner.ts";
-import { estimatesOf } from "./estimates.ts";
-import { type JournalFacts, zeros } from "./journal-facts.ts";
-import { boundsOf, countRepeats, countsOf, imbalance, type LedgerEntry, ledgerOf, unsolvedCause } from "./ledger.ts";
+import type { JournalFacts } from "./journal-facts.ts";
+import { boundsOf, countRepeats, unsolvedCause } from "./ledger.ts";
 import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
 import { randomStream, seedOf } from "./seed.ts";
+import { SetAccount, type SummaryCandidate, type VoteResult } from "./set-account.ts";
 import { sum } from "./sum.ts";
 import type { TimeLine } from "./time-line.ts";
 import { type VoteOptions, type Voter, vote } from "./vote.ts";
-
-/** A candidate, without its texts: what became of it, and a fingerprint of all that it wrote. */
-export type SummaryCandidate = LedgerEntry &
-  Pick<Candidate, "problemId" | "replicate" | "tokens" | "milliseconds"> & { fingerprint: string | undefined };
 
 /** A problem with every candidate that the run planned for it. */
 export interface SummaryProblem {
@@ -23,8 +16,13 @@ export interface SummaryProblem {
   set: string;
   gold: string;
   expected: string; // under the answer policy
-  /** By replicate: its candidates, sorted by number, and what votes.jsonl says they elected. */
-  replicates: { candidates: SummaryCandidate[]; elected: string | null }[];
+  replicates: SummaryVote[];
+}
+
+/** A problem's candidates in one replicate, sorted by number, and what votes.jsonl says they elected. */
+export interface SummaryVote {
+  candidates: SummaryCandidate[];
+  elected: string | null;
 }
 
 interface SummaryOptions {
@@ -47,20 +45,30 @@ export interface RunSetting {
 const resamplingSeed = 1;
 
 /**
- * The summary of a complete run: per set and of all. Every problem weighs the same, also where sets differ in size.
+ * The summary of a complete run: per set and of all. Every problem weighs the same, also where sets differ in size. Takes
+ * the problems one by one and keeps none, so that they need not be in memory all at once.
  * Throws where a ledger does not balance, which a caller has to rule out.
  */
-export function summarize(problems: readonly SummaryProblem[], options: SummaryOptions): Summary {
+export function summarize(problems: Iterable<SummaryProblem>, options: SummaryOptions): Summary {
   const sizes = sizesUpTo(options.width);
-  const scores = new Map(problems.map((problem) => [problem, score(problem, sizes, options.vote)]));
-  const sets = Map.groupBy(problems, ({ set }) => set);
-  const names = [...sets.keys()].toSorted();
+  const newAccount = () => new SetAccount({ ...options, sizes });
+  const all = newAccount();
+  const sets = new Map<string, SetAccount>();
+  for (const problem of problems) {
+    const ofSet = sets.get(problem.set) ?? newAccount();
+    sets.set(problem.set, ofSet);
+    const votes = problem.replicates.map((each) => resultOf(each, problem.expected, options));
+    const result = { score: score(problem, sizes, options.vote), votes };
+    for (const account of [ofSet, all]) account.add(result);
+  }
+  const inOrder = [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const summaries = inOrder.map(([name, account]) => [name, account.summary()] as const);
   return {
     formatVersion: 1,
     runId: options.runId,
-    sets: Object.fromEntries(names.map((name) => [name, summarizeSet(sets.get(name) ?? [], scores, sizes, options)])),
-    all: summarizeSet(problems, scores, sizes, options),
-    warnings: warningsOf(problems, options),
+    sets: Object.fromEntries(summaries),
+    all: all.summary(),
+    warnings: warningsOf(all, sets, options.journal),
   };
 }
 
@@ -73,58 +81,22 @@ function score({ problemId, expected, replicates }: SummaryProblem, sizes: numbe
   return scoreProblem(outcomes, expected, { sizes, vote }, randomStream(seed));
 }
 
-function summarizeSet(
-  problems: readonly SummaryProblem[],
-  scores: ReadonlyMap<SummaryProblem, ProblemScore>,
-  sizes: number[],
-  { vote, width, journal, timeLine, setting }: SummaryOptions,
-): SetSummary {
-  const votes = problems.flatMap(({ expected, replicates }) =>
-    replicates.map((replicate) => ({ ...replicate, expected, correct: replicate.elected === expected })),
-  );
-  const candidates = votes.flatMap((each) => each.candidates);
-  const replicates = votes.length / problems.length;
-  const ledger = ledgerOf(candidates);
-  if (imbalance(ledger, { problems: problems.length, replicates, width }) !== 0) {
-    throw new Error(`the ledger of ${candidates.length} candidates does not balance`);
-  }
-  const causes: string[] = [];
-  let [low, high] = [0, 0];
-  for (const each of votes) {
-    // Without a lost candidate the verdict stands as it is.
-    const hasLost = each.candidates.some(({ lost }) => lost);
-    const bounds = hasLost ? boundsOf(each.candidates, each.expected, vote) : { low: each.correct, high: each.correct };
-    low += bounds.low ? 1 : 0;
-    high += bounds.high ? 1 : 0;
-    if (each.correct) continue;
-    causes.push(unsolvedCause(each.candidates, each.expected, vote));
-  }
+function resultOf(
+  { candidates, elected }: SummaryVote,
+  expected: string,
+  { vote: rule, width, timeLine, setting }: SummaryOptions,
+): VoteResult {
+  const correct = elected === expected;
+  // Without a lost candidate the verdict stands as it is.
+  const hasLost = candidates.some(({ lost }) => lost);
+  const settles = (ended: readonly Voter[]) => isDecided(ended, width, { ...rule, ...setting });
   return {
-    problems: problems.length,
-    replicates,
-    width,
-    ...estimatesOf(
-      problems.map((problem) => scores.get(problem)).filter((each) => each !== undefined),
-      sizes,
-      replicates,
-    ),
-    bounds: { low: low / votes.length, high: high / votes.length },
-    ledger,
-    silences: countsOf(candidates.map(({ silence }) => silence)),
-    unsolved: countsOf(causes),
-    ...(journal?.totals(candidates.map(candidateKey)) ?? { executions: zeros(executionOutcomes), truncatedTurns: 0 }),
-    lostCandidates: candidates.filter(({ lost }) => lost).length,
-    identicalCandidates: sum(votes.map((each) => repeatsOf(each.candidates))),
-    tokens: {
-      prompt: sum(candidates.map(({ tokens }) => tokens.prompt)),
-      completion: sum(candidates.map(({ tokens }) => tokens.completion)),
-    },
-    seconds: sum(candidates.map(({ milliseconds }) => milliseconds)) / 1000,
-    ...timeLine?.account(
-      votes.map((each) => each.candidates),
-      setting.slots,
-      (ended) => isDecided(ended, width, { ...vote, ...setting }),
-    ),
+    candidates,
+    bounds: hasLost ? boundsOf(candidates, expected, rule) : { low: correct, high: correct },
+    unsolved: correct ? undefined : unsolvedCause(candidates, expected, rule),
+    repeats: countRepeats(candidates.map(({ fingerprint }) => fingerprint)),
+    followsRule: vote(candidates, rule).answer === elected,
+    tokensAfterDecision: timeLine?.tokensAfterDecision(candidates, settles) ?? 0,
   };
 }
 
@@ -139,69 +111,57 @@ function isDecided(ended: readonly Voter[], width: number, options: EarlyWinnerO
 const modulesNamed = 5; // in a warning
 
 /** What a reader should know before trusting the numbers. */
-function warningsOf(problems: readonly SummaryProblem[], { vote: options, journal }: SummaryOptions): string[] {
-  const votes = problems.flatMap(({ replicates }) => replicates);
-  const candidates = votes.flatMap((each) => each.candidates);
+function warningsOf(
+  all: SetAccount,
+  sets: ReadonlyMap<string, SetAccount>,
+  journal: JournalFacts | undefined,
+): string[] {
   const warnings: string[] = [];
-
-  const lost = candidates.filter((candidate) => candidate.lost).length;
-  if (lost > 0) {
+  if (all.lost > 0) {
     warnings.push(
-      `${lost} of ${candidates.length} candidates were lost to the engine or the sandbox. They cast no ballot, and ` +
+      `${all.lost} of ${all.candidates} candidates were lost to the engine or the sandbox. They cast no ballot, and ` +
         "candidate accuracy, pass@k and maj@k leave them out; `bounds` says how much they could change the accuracy.",
     );
   }
-  const decided = candidates.filter(({ outcome }) => outcome === "decided").length;
-  if (decided > 0) {
+  if (all.ledger.decided > 0) {
     warnings.push(
-      `${decided} of ${candidates.length} candidates were cancelled once their vote was decided. Candidate accuracy, ` +
+      `${all.ledger.decided} of ${all.candidates} candidates were cancelled once their vote was decided. Candidate accuracy, ` +
         "pass@k and maj@k leave them out, so they favour candidates that finish early.",
     );
   }
-  for (const [set, ofSet] of Map.groupBy(problems, (problem) => problem.set)) {
-    const all = ofSet.flatMap(({ replicates }) => replicates.flatMap((each) => each.candidates));
-    if (all.some(({ outcome, turns: made }) => outcome !== "budget" || made > 0)) continue;
+  for (const [set, { saysSomething }] of sets) {
+    if (saysSomething) continue;
     warnings.push(`Not one turn of ${set} was finished within the budget: its figures say nothing about the model.`);
   }
-  const copies = votes.filter(({ candidates: { length }, candidates: same }) => {
-    return length > 1 && repeatsOf(same) === length - 1;
-  }).length;
-  if (copies > 0) {
+  if (all.copiedVotes > 0) {
     warnings.push(
-      `In ${copies} of ${votes.length} votes all candidates have the same text, byte for byte. At temperature 0 that is ` +
+      `In ${all.copiedVotes} of ${all.votes} votes all candidates have the same text, byte for byte. At temperature 0 that is ` +
         "as it should be, and short texts repeat by chance; otherwise check that seeds reach the engine.",
     );
   }
-  const other = votes.filter((each) => vote(each.candidates, options).answer !== each.elected).length;
-  if (other > 0) {
+  if (all.unruledVotes > 0) {
     warnings.push(
-      `votes.jsonl elects another answer in ${other} of ${votes.length} votes than the vote rule of this run. ` +
+      `votes.jsonl elects another answer in ${all.unruledVotes} of ${all.votes} votes than the vote rule of this run. ` +
         "Accuracy follows votes.jsonl, maj@k the rule.",
     );
   }
-  const diverged = journal?.divergedSessions(candidates.map(candidateKey)) ?? 0;
-  if (diverged > 0) {
+  if (all.divergedSessions > 0) {
     warnings.push(
-      `${diverged} of ${candidates.length} candidates went on in a Python session that was rebuilt from their earlier ` +
+      `${all.divergedSessions} of ${all.candidates} candidates went on in a Python session that was rebuilt from their earlier ` +
         "blocks, which printed something else than before (`execution.rebuilt: diverged` in turns.jsonl).",
     );
   }
-  const missing = journal?.missingModules(candidates.map(candidateKey)) ?? [];
-  if (missing.length > 0) {
-    const counts = Object.entries(countsOf(missing.flat()));
+  if (all.lackingModules > 0) {
+    const counts = Object.entries(all.missingModules.mostFirst());
     const named = counts.slice(0, modulesNamed).map(([name, count]) => `${name} (${count})`);
     const more = counts.length > named.length ? ` and ${counts.length - named.length} more` : "";
     warnings.push(
-      `${missing.flat().length} executions in ${missing.length} candidates failed because a module is not installed: ` +
-        `${named.join(", ")}${more}. \`sctir doctor\` says how to add a package.`,
+      `${sum(counts.map(([, count]) => count))} executions in ${all.lackingModules} candidates failed because a module is not ` +
+        `installed: ${named.join(", ")}${more}. \`sctir doctor\` says how to add a package.`,
     );
   }
   if (journal === undefined) {
     warnings.push("There is no turns.jsonl: executions, cut-off turns and repeated texts were not counted.");
   }
   return warnings;
-}
-
-function repeatsOf(candidates: readonly SummaryCandidate[]): number {
-  return candidates.length > 1 ? countRepeats(candidates.map(({ fingerprint }) => fingerprint)) : 0;
 }

@@ -2,18 +2,10 @@ import type { Candidate } from "../artifacts/candidate.ts";
 import { voteKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Waste } from "../artifacts/waste.ts";
-import { coveredMilliseconds, endOfTurn, type Stretch } from "./covered-time.ts";
+import { coveredMilliseconds, endOfTurn } from "./covered-time.ts";
+import { GroupedRows } from "./grouped-rows.ts";
+import { NumberColumn } from "./number-column.ts";
 import { sum } from "./sum.ts";
-
-/** A turn on the run's clock, in milliseconds. */
-interface TurnTime {
-  candidate: number;
-  from: number;
-  generated: number; // the engine's part ends, Python's begins
-  until: number;
-  tokens: number;
-  afterAnswer: boolean;
-}
 
 type TimedCandidate = Pick<
   Candidate,
@@ -26,65 +18,83 @@ export type TimedGroup = readonly TimedCandidate[];
 /** Whether a vote's winner is certain when these of its candidates have ended. */
 export type IsDecided = (ended: readonly TimedCandidate[]) => boolean;
 
-/** When the turns of a run were made, by vote group. */
+/** Vote groups that an account is made of. */
+export interface AccountedGroups {
+  keys: readonly string[];
+  slots: number; // requests that could have been in flight
+  tokensAfterDecision: number; // of all of them
+  lostMilliseconds: number; // of their turns that were cut off
+}
+
+/**
+ * When the turns of a run were made, on its clock in milliseconds, by vote group. A turn is a line in columns of numbers:
+ * there may be a million.
+ */
 export class TimeLine {
-  readonly #turns = new Map<string, TurnTime[]>();
+  readonly #rows = new GroupedRows();
+  readonly #candidate = new NumberColumn(Float64Array);
+  readonly #from = new NumberColumn(Float64Array);
+  readonly #generated = new NumberColumn(Float64Array); // the engine's part ends, Python's begins
+  readonly #until = new NumberColumn(Float64Array);
+  readonly #tokens = new NumberColumn(Float64Array);
+  readonly #isAfterAnswer = new NumberColumn(Uint8Array);
 
   add(row: Turn): void {
     const { candidate, startedAt, milliseconds, tokens, meta } = row;
-    const turn = {
-      ...{ candidate, from: startedAt, generated: startedAt + milliseconds, tokens: tokens.completion },
-      until: endOfTurn(row),
-      afterAnswer: meta?.afterAnswer === true,
-    };
-    const known = this.#turns.get(voteKey(row));
-    if (known) known.push(turn);
-    else this.#turns.set(voteKey(row), [turn]);
+    this.#rows.add(voteKey(row));
+    this.#candidate.push(candidate);
+    this.#from.push(startedAt);
+    this.#generated.push(startedAt + milliseconds);
+    this.#until.push(endOfTurn(row));
+    this.#tokens.push(tokens.completion);
+    this.#isAfterAnswer.push(meta?.afterAnswer === true ? 1 : 0);
   }
 
-  /**
-   * Where the time and the tokens of these groups went, and in which share of the time the engine had a request of theirs.
-   * `slots`: requests that could have been in flight.
-   */
-  account(
-    groups: readonly TimedGroup[],
-    slots: number,
-    isDecided: IsDecided,
-  ): { engineBusyShare: number; waste: Waste } {
-    const turns = groups.flatMap((group) => this.#turnsOf(group));
-    const requests = turns.map(({ from, generated }): Stretch => [from, generated]);
-    const programs = turns
-      .filter(({ generated, until }) => until > generated)
-      .map(({ generated, until }): Stretch => [generated, until]);
-    const busy = coveredMilliseconds(requests);
-    const active = coveredMilliseconds([...requests, ...programs]);
-    const requestMilliseconds = sum(requests.map(([from, to]) => to - from));
-    const tokens = sum(turns.map((turn) => turn.tokens));
-    const lost = sum(groups.flat().map(lostMilliseconds));
+  /** Where the time and the tokens of these groups went, and in which share of the time the engine had a request of theirs. */
+  account({ keys, slots, tokensAfterDecision, lostMilliseconds }: AccountedGroups): {
+    engineBusyShare: number;
+    waste: Waste;
+  } {
+    const rows = joined(
+      Int32Array,
+      keys.map((key) => this.#rows.rowsOf(key)),
+    );
+    const programs = rows.filter((row) => this.#until.at(row) > this.#generated.at(row));
+    const requestStarts = this.#from.values(rows);
+    const requestEnds = this.#generated.values(rows);
+    const programStarts = this.#generated.values(programs);
+    const programEnds = this.#until.values(programs);
+    const busy = coveredMilliseconds(requestStarts, requestEnds);
+    const active = coveredMilliseconds(
+      joined(Float64Array, [requestStarts, programStarts]),
+      joined(Float64Array, [requestEnds, programEnds]),
+    );
+    const requestMilliseconds = lengths(requestStarts, requestEnds);
+    const tokens = sum(this.#tokens.values(rows));
     const waste = {
       seconds: active / 1000,
       idleForPythonSeconds: (active - busy) / 1000,
-      halfEmptySeconds: (active - coveredMilliseconds(requests, Math.ceil(slots / 2))) / 1000,
-      pythonSeconds: sum(programs.map(([from, to]) => to - from)) / 1000,
+      halfEmptySeconds: (active - coveredMilliseconds(requestStarts, requestEnds, Math.ceil(slots / 2))) / 1000,
+      pythonSeconds: lengths(programStarts, programEnds) / 1000,
       tokens: {
-        afterAnswer: sum(turns.filter(({ afterAnswer }) => afterAnswer).map((turn) => turn.tokens)),
-        afterDecision: Math.round(sum(groups.map((group) => this.#tokensAfterDecision(group, isDecided)))),
-        lost: requestMilliseconds === 0 ? 0 : Math.round((lost * tokens) / requestMilliseconds),
+        afterAnswer: sum(this.#tokens.values(rows.filter((row) => this.#isAfterAnswer.at(row) === 1))),
+        afterDecision: Math.round(tokensAfterDecision),
+        lost: requestMilliseconds === 0 ? 0 : Math.round((lostMilliseconds * tokens) / requestMilliseconds),
       },
     };
     return { engineBusyShare: active === 0 ? 0 : busy / active, waste };
   }
 
-  #turnsOf([first]: TimedGroup): TurnTime[] {
-    return (first && this.#turns.get(voteKey(first))) ?? [];
-  }
-
-  /** Of candidates that went on when nothing they could say would change the winner any more. */
-  #tokensAfterDecision(candidates: TimedGroup, isDecided: IsDecided): number {
-    const turns = this.#turnsOf(candidates);
+  /** Of a group's candidates that went on when nothing they could say would change the winner any more. */
+  tokensAfterDecision(group: TimedGroup, isDecided: IsDecided): number {
+    const [first] = group;
+    const rows = first ? this.#rows.rowsOf(voteKey(first)) : [];
     const ends = new Map<number, number>();
-    for (const { candidate, until } of turns) ends.set(candidate, Math.max(ends.get(candidate) ?? 0, until));
-    const ended = candidates
+    for (const row of rows) {
+      const candidate = this.#candidate.at(row);
+      ends.set(candidate, Math.max(ends.get(candidate) ?? 0, this.#until.at(row)));
+    }
+    const ended = group
       .filter(({ outcome }) => outcome !== "decided" && outcome !== "budget")
       .toSorted((a, b) => (ends.get(a.candidate) ?? 0) - (ends.get(b.candidate) ?? 0));
     const enough = firstWhere(ended.length + 1, (count) => isDecided(ended.slice(0, count)));
@@ -92,9 +102,10 @@ export class TimeLine {
     if (last === undefined) return 0; // a budget ended it
     const decidedAt = ends.get(last.candidate) ?? 0;
     return sum(
-      turns.map(({ from, generated, tokens }) => {
+      Array.from(rows, (row) => {
+        const [from, generated] = [this.#from.at(row), this.#generated.at(row)];
         const share = generated === from ? Number(from > decidedAt) : (generated - decidedAt) / (generated - from);
-        return tokens * Math.min(1, Math.max(0, share));
+        return this.#tokens.at(row) * Math.min(1, Math.max(0, share));
       }),
     );
   }
@@ -111,6 +122,20 @@ function firstWhere(most: number, holds: (count: number) => boolean): number {
   return low;
 }
 
-function lostMilliseconds({ meta }: TimedCandidate): number {
-  return typeof meta?.lostMilliseconds === "number" ? meta.lostMilliseconds : 0;
+/** How long stretches of time are together. */
+function lengths(starts: Float64Array, ends: Float64Array): number {
+  return ends.reduce((total, end, index) => total + (end - (starts[index] ?? 0)), 0);
+}
+
+function joined<Numbers extends Float64Array | Int32Array>(
+  kind: new (length: number) => Numbers,
+  parts: readonly Numbers[],
+): Numbers {
+  const whole = new kind(sum(parts.map(({ length }) => length)));
+  let length = 0;
+  for (const part of parts) {
+    whole.set(part, length);
+    length += part.length;
+  }
+  return whole;
 }

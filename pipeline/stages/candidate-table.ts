@@ -1,24 +1,19 @@
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
-import type { Candidate } from "../artifacts/candidate.ts";
-import { byKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
+import { byKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
+import { CandidateColumns, type TableCandidate } from "./candidate-columns.ts";
 import type { RunStore } from "./ports.ts";
 
 /** A selected problem without its statement. */
 export type TableProblem = Pick<SelectedProblem, "problemId" | "set" | "gold" | "answer">;
-
-/** A candidate without its raw answer; of `meta` only what the vote and the account of time look at. */
-export type TableCandidate = Omit<Candidate, "rawAnswer" | "meta"> & {
-  meta?: { pruned?: true; lostMilliseconds?: number };
-};
 
 /** Selected problems and their candidates, whatever order the rows came in. */
 export interface CandidateTable {
   problems: TableProblem[]; // sorted by problemId
   replicates: number; // the largest replicate seen, plus 1; 1 at least
   width: number; // the largest candidate seen, plus 1; 0 without any
-  /** The candidates that there are, by number. */
+  /** The candidates that there are, by number. They are made at each call: all of them at once would fill the memory. */
   candidates(problemId: string, replicate: number): TableCandidate[];
 }
 
@@ -27,49 +22,42 @@ export interface CandidateTable {
  * candidate's problem is not selected, or no problem is.
  */
 export async function readCandidateTable(store: RunStore): Promise<CandidateTable> {
+  const problems = await readProblems(store);
+  const problemIds = problems.map(({ problemId }) => problemId);
+  const numbers = new Map(problemIds.map((problemId, number) => [problemId, number]));
+  const columns = new CandidateColumns(problemIds);
+  let [replicates, width] = [1, 0];
+  for await (const row of store.rows(candidatesFile)) {
+    const problem = numbers.get(row.problemId);
+    if (problem === undefined) throw unknownProblem(candidatesFile.name, row.problemId);
+    columns.add(problem, row);
+    replicates = Math.max(replicates, row.replicate + 1);
+    width = Math.max(width, row.candidate + 1);
+  }
+  const repeat = columns.sort();
+  if (repeat) {
+    const { problemId, replicate, candidate } = repeat;
+    throw repeated(candidatesFile.name, `${problemId}, replicate ${replicate}, candidate ${candidate}`);
+  }
+  const candidates = (problemId: string, replicate: number) => {
+    const problem = numbers.get(problemId);
+    return problem === undefined ? [] : columns.group(problem, replicate);
+  };
+  return { problems, replicates, width, candidates };
+}
+
+/** Sorted by problemId. */
+async function readProblems(store: RunStore): Promise<TableProblem[]> {
   const problems = new Map<string, TableProblem>();
   for await (const { problemId, set, gold, answer } of store.rows(selectedFile)) {
     if (problems.has(problemId)) throw repeated(selectedFile.name, problemId);
     problems.set(problemId, { problemId, set, gold, answer });
   }
-  if (problems.size === 0) {
-    throw new UserError("selected.jsonl holds no problem.", {
-      hint: "Check problems and filter in the config, then run `sctir filter` again.",
-      exitCode: exitCodes.checkFailed,
-    });
-  }
-
-  const rows = new Map<string, TableCandidate[]>();
-  const seen = new Set<string>();
-  let [replicates, width] = [1, 0];
-  for await (const row of store.rows(candidatesFile)) {
-    const { problemId, replicate, candidate } = row;
-    if (!problems.has(problemId)) throw unknownProblem(candidatesFile.name, problemId);
-    if (seen.has(candidateKey(row))) {
-      throw repeated(candidatesFile.name, `${problemId}, replicate ${replicate}, candidate ${candidate}`);
-    }
-    seen.add(candidateKey(row));
-    const group = rows.get(voteKey(row));
-    if (group) group.push(compact(row));
-    else rows.set(voteKey(row), [compact(row)]);
-    replicates = Math.max(replicates, replicate + 1);
-    width = Math.max(width, candidate + 1);
-  }
-  for (const group of rows.values()) group.sort((a, b) => a.candidate - b.candidate);
-  return {
-    problems: [...problems.values()].toSorted(byKey),
-    replicates,
-    width,
-    candidates: (problemId, replicate) => rows.get(voteKey({ problemId, replicate })) ?? [],
-  };
-}
-
-function compact({ rawAnswer: _, meta, ...row }: Candidate): TableCandidate {
-  const kept: TableCandidate["meta"] = {
-    ...(meta?.pruned === true ? { pruned: true } : {}),
-    ...(typeof meta?.lostMilliseconds === "number" ? { lostMilliseconds: meta.lostMilliseconds } : {}),
-  };
-  return Object.keys(kept).length > 0 ? { ...row, meta: kept } : row;
+  if (problems.size > 0) return [...problems.values()].sort(byKey);
+  throw new UserError("selected.jsonl holds no problem.", {
+    hint: "Check problems and filter in the config, then run `sctir filter` again.",
+    exitCode: exitCodes.checkFailed,
+  });
 }
 
 export function repeated(file: string, key: string): UserError {

@@ -6,7 +6,7 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
 import { allowedSeconds } from "../core/budget.ts";
-import { coveredMilliseconds, endOfTurn, type Stretch } from "../core/covered-time.ts";
+import { WorkedTime } from "../core/covered-time.ts";
 import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
@@ -19,13 +19,13 @@ import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts"
 import { VoteGroup } from "./vote-group.ts";
 import { watchedEngine } from "./watched-engine.ts";
 
-/** What the journal knows: candidates by key, and when each vote group was worked on, in milliseconds of the run. */
+/** What the journal knows: candidates by key, and how long each vote group was worked on. */
 export interface Checkpoint {
   candidates: Map<string, CandidateProgress>;
-  stretches: Map<string, Stretch[]>;
+  worked: WorkedTime;
 }
 
-export const emptyCheckpoint = (): Checkpoint => ({ candidates: new Map(), stretches: new Map() });
+export const emptyCheckpoint = (): Checkpoint => ({ candidates: new Map(), worked: new WorkedTime() });
 
 export interface GenerateResult {
   /** Whether every candidate has ended, so that candidates.jsonl is written. */
@@ -54,23 +54,19 @@ export class CheckpointBuilder {
         hint: "The problems were changed after the run began. Start a new run directory.",
       });
     }
-    const { candidates, stretches } = this.checkpoint;
+    const { candidates, worked } = this.checkpoint;
     const { problemId, replicate, candidate } = row;
     const before =
       candidates.get(key) ??
       startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
     candidates.set(key, withTurn(this.#rules, before, row));
-    const group = voteKey(row);
-    const stretch = [row.startedAt, endOfTurn(row)] as const;
-    const known = stretches.get(group);
-    if (known) known.push(stretch);
-    else stretches.set(group, [stretch]);
+    worked.add(voteKey(row), row);
     this.turns += 1;
   }
 
   /** Seconds in which a turn of the run was under way. */
   get secondsSpent(): number {
-    return coveredMilliseconds([...this.checkpoint.stretches.values()].flat()) / 1000;
+    return this.checkpoint.worked.seconds();
   }
 }
 
@@ -133,7 +129,7 @@ export async function generateCandidates(
 function voteGroup(
   problem: SelectedProblem,
   replicate: number,
-  { candidates, stretches }: Checkpoint,
+  { candidates, worked }: Checkpoint,
   { config, rules }: GenerateContext,
 ): VoteGroup {
   const { problemId } = problem;
@@ -145,7 +141,7 @@ function voteGroup(
   return new VoteGroup(problem, replicate, {
     open: all.filter(({ trace }) => !trace.ended),
     finished: all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, config.answer)),
-    secondsBefore: coveredMilliseconds(stretches.get(voteKey({ problemId, replicate })) ?? []) / 1000,
+    secondsBefore: worked.seconds(voteKey({ problemId, replicate })),
   });
 }
 

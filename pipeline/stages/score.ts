@@ -4,7 +4,6 @@ import { candidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Verdict } from "../artifacts/verdict.ts";
-import type { Vote } from "../artifacts/vote.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { JournalFacts } from "../core/journal-facts.ts";
 import { isLost, silenceOf } from "../core/ledger.ts";
@@ -31,12 +30,27 @@ export interface ScoreOptions {
 export async function runScore(store: RunStore, options: ScoreOptions): Promise<Summary> {
   const table = await readCandidateTable(store);
   checkComplete(table);
-  const votes = await readVotes(store, table);
+  const elected = await readElected(store, table);
   const { journal, timeLine } = await readJournal(store, table);
-  const problems = table.problems.map((problem): SummaryProblem => {
-    const expected = expectedAnswer(problem.answer, options.policy);
-    const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
-      const candidates = table.candidates(problem.problemId, replicate).map((row) => {
+  const problems = () => summaryProblems(table, elected, journal, options.policy);
+  checkNotAllLost(problems());
+  const summary = summarize(problems(), { ...options, width: table.width, journal, timeLine });
+  await store.replace(verdictsFile, verdictsOf(problems()));
+  await store.writeSummary(summary);
+  return summary;
+}
+
+/** Problem by problem: all candidates at once would fill the memory. */
+function* summaryProblems(
+  table: CandidateTable,
+  elected: ReadonlyMap<string, string | null>,
+  journal: JournalFacts | undefined,
+  policy: AnswerPolicy,
+): Generator<SummaryProblem> {
+  for (const problem of table.problems) {
+    const { problemId } = problem;
+    const replicates = range(table.replicates).map((replicate) => {
+      const candidates = table.candidates(problemId, replicate).map((row) => {
         const key = candidateKey(row);
         const ending = journal?.ending(key);
         return {
@@ -46,19 +60,13 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
           fingerprint: journal?.fingerprint(key),
         };
       });
-      const answer = votes.get(voteKey({ problemId: problem.problemId, replicate }))?.answer ?? null;
-      return { candidates, elected: answer };
+      return { candidates, elected: elected.get(voteKey({ problemId, replicate })) ?? null };
     });
-    return { ...problem, expected, replicates };
-  });
-  checkNotAllLost(problems);
-  const summary = summarize(problems, { ...options, width: table.width, journal, timeLine });
-  await store.replace(verdictsFile, verdictsOf(problems));
-  await store.writeSummary(summary);
-  return summary;
+    yield { ...problem, expected: expectedAnswer(problem.answer, policy), replicates };
+  }
 }
 
-function* verdictsOf(problems: readonly SummaryProblem[]): Generator<Verdict> {
+function* verdictsOf(problems: Iterable<SummaryProblem>): Generator<Verdict> {
   for (const { problemId, set, gold, expected, replicates } of problems) {
     for (const [replicate, { candidates, elected }] of replicates.entries()) {
       const solvedBy = candidates.filter(({ answer }) => answer === expected).length;
@@ -92,28 +100,28 @@ function checkComplete({ problems, replicates, width, candidates }: CandidateTab
   );
 }
 
-/** All votes by key. They must be there, once each, and from the candidates that are there. */
-async function readVotes(store: RunStore, table: CandidateTable): Promise<Map<string, Vote>> {
+/** What each vote elected, by key. They must be there, once each, and from the candidates that are there. */
+async function readElected(store: RunStore, table: CandidateTable): Promise<Map<string, string | null>> {
   const { problems, replicates, candidates } = table;
   const known = new Set(problems.map(({ problemId }) => problemId));
-  const votes = new Map<string, Vote>();
+  const elected = new Map<string, string | null>();
   for await (const row of store.rows(votesFile)) {
     const { problemId, replicate } = row;
     if (!known.has(problemId)) throw unknownProblem(votesFile.name, problemId);
-    if (votes.has(voteKey(row))) throw repeated(votesFile.name, `${problemId}, replicate ${replicate}`);
+    if (elected.has(voteKey(row))) throw repeated(votesFile.name, `${problemId}, replicate ${replicate}`);
     const present = candidates(problemId, replicate).length;
     if (row.candidates !== present) {
       throw staleVotes(`${problemId}, replicate ${replicate}: a vote of ${row.candidates} candidates, not ${present}`);
     }
-    votes.set(voteKey(row), row);
+    elected.set(voteKey(row), row.answer);
   }
   const missing = problems.flatMap(({ problemId }) =>
     range(replicates).flatMap((replicate) =>
-      votes.has(voteKey({ problemId, replicate })) ? [] : [`${problemId}, replicate ${replicate}`],
+      elected.has(voteKey({ problemId, replicate })) ? [] : [`${problemId}, replicate ${replicate}`],
     ),
   );
   if (missing.length > 0) throw staleVotes(`it has no vote on ${firstThree(missing)}`);
-  return votes;
+  return elected;
 }
 
 function staleVotes(what: string): UserError {
@@ -142,12 +150,13 @@ async function readJournal(
 }
 
 /** A set whose every candidate was lost was not evaluated: it is no 0 %. */
-function checkNotAllLost(problems: readonly SummaryProblem[]): void {
-  const reached = new Set<string>();
+function checkNotAllLost(problems: Iterable<SummaryProblem>): void {
+  const reached = new Map<string, boolean>();
   for (const { set, replicates } of problems) {
-    if (replicates.some(({ candidates }) => candidates.some(({ lost }) => !lost))) reached.add(set);
+    const isReached = replicates.some(({ candidates }) => candidates.some(({ lost }) => !lost));
+    reached.set(set, isReached || (reached.get(set) ?? false));
   }
-  const lost = [...new Set(problems.map(({ set }) => set))].filter((set) => !reached.has(set));
+  const lost = [...reached].filter(([, isReached]) => !isReached).map(([set]) => set);
   if (lost.length === 0) return;
   throw new UserError(`Every candidate of ${lost.join(", ")} was lost to the engine or the sandbox.`, {
     hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",

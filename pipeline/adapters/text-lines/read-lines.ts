@@ -2,23 +2,35 @@ import { open } from "node:fs/promises";
 
 /** A line of a file, without its newline. */
 export interface Line {
-  bytes: Buffer; // valid until the next line is asked for
+  bytes: Buffer; // valid until the next line, or batch of lines, is asked for
   number: number; // from 1
   offset: number; // of its first byte in the file
   complete: boolean; // false for a last line without a newline: whoever wrote it may have been stopped within it
 }
 
+export interface LineLimit {
+  bytesAtMost?: number;
+  tooLong?: (line: number) => never;
+}
+
 const chunkBytes = 1 << 18;
 
+/** The lines of a file, one by one: see `readLineBatches`. */
+export async function* readLines(path: string, limit?: LineLimit): AsyncGenerator<Line> {
+  for await (const batch of readLineBatches(path, limit)) {
+    for (const line of batch) yield line;
+  }
+}
+
 /**
- * The lines of a file, streamed; a chunk and the current line are all that is held. A line that grows beyond
- * `bytesAtMost` is handed to `tooLong`, which throws. Only U+000A ends a line: JSON texts may hold U+2028, which
- * node:readline would take for a line end.
+ * The lines of a file, streamed, as many at a time as a chunk of the file ends; a chunk and the current line are all that
+ * is held. A line that grows beyond `bytesAtMost` is handed to `tooLong`, which throws. Only U+000A ends a line: JSON
+ * texts may hold U+2028, which node:readline would take for a line end.
  */
-export async function* readLines(
+export async function* readLineBatches(
   path: string,
-  { bytesAtMost = Number.POSITIVE_INFINITY, tooLong }: { bytesAtMost?: number; tooLong?: (line: number) => never } = {},
-): AsyncGenerator<Line> {
+  { bytesAtMost = Number.POSITIVE_INFINITY, tooLong }: LineLimit = {},
+): AsyncGenerator<Line[]> {
   const file = await open(path, "r");
   try {
     const chunk = Buffer.allocUnsafe(chunkBytes);
@@ -38,20 +50,21 @@ export async function* readLines(
     for (;;) {
       const { bytesRead } = await file.read(chunk, 0, chunkBytes, null);
       if (bytesRead === 0) break;
+      const read = chunk.subarray(0, bytesRead);
+      const batch: Line[] = [];
       let start = 0;
-      for (;;) {
-        const end = chunk.indexOf(0x0a, start);
-        if (end < 0 || end >= bytesRead) break;
-        yield take(chunk.subarray(start, end), true);
+      for (let end = read.indexOf(0x0a); end >= 0; end = read.indexOf(0x0a, start)) {
+        batch.push(take(read.subarray(start, end), true));
         start = end + 1;
       }
+      if (batch.length > 0) yield batch;
       if (start < bytesRead) {
-        pending.push(Buffer.from(chunk.subarray(start, bytesRead)));
+        pending.push(Buffer.from(read.subarray(start)));
         pendingBytes += bytesRead - start;
         if (pendingBytes > bytesAtMost) tooLong?.(number + 1);
       }
     }
-    if (pendingBytes > 0) yield take(Buffer.alloc(0), false);
+    if (pendingBytes > 0) yield [take(Buffer.alloc(0), false)];
   } finally {
     await file.close();
   }
