@@ -60,6 +60,11 @@ const vllmEngineSchema = z.strictObject({
   transport: z.enum(["completions", "chat"]).default("completions"),
   maxModelLen: positive.optional().describe("context length, where the server does not tell"),
   requestTimeoutSeconds: z.number().positive().default(1800).describe("a request without an answer for so long failed"),
+  idleTimeoutSeconds: z
+    .number()
+    .positive()
+    .default(120)
+    .describe("a stream that pauses for so long has failed; a server without any sign of life for so long hangs"),
   maxAttempts: positive.default(6).describe("tries of one request before its candidate is engine-failed"),
   patienceSeconds: z
     .number()

@@ -150,6 +150,7 @@ const free = new Set([
   "engine.baseUrls",
   "engine.apiKeyEnv",
   "engine.requestTimeoutSeconds",
+  "engine.idleTimeoutSeconds",
   "engine.maxAttempts",
   "engine.patienceSeconds",
   "schedule.concurrency",

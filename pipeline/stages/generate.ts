@@ -17,7 +17,7 @@ import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./
 import type { Observe, RunStore } from "./ports.ts";
 import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 import { VoteGroup } from "./vote-group.ts";
-import { watchedEngine } from "./watched-engine.ts";
+import { WatchedEngine } from "./watched-engine.ts";
 
 /** What the journal knows: candidates by key, and how long each vote group was worked on. */
 export interface Checkpoint {
@@ -179,17 +179,24 @@ class GenerateRun {
   readonly #groups: readonly VoteGroup[];
   readonly #ports: ReasoningPorts;
   readonly #context: GenerateContext;
+  readonly #watch: WatchedEngine | undefined;
   readonly #admission: Admission;
   readonly #beganAt: number;
   /** Groups with open candidates of which none has begun in this process. */
   readonly #yetToCome: Set<VoteGroup>;
+  /** Candidates that a budget ended, in order. */
+  readonly #endedByBudget: { group: VoteGroup; candidate: Candidate; at: number }[] = [];
   #fault: unknown;
 
   constructor(groups: readonly VoteGroup[], ports: ReasoningPorts, context: GenerateContext) {
     const { engine, sampling } = context.config;
     this.#groups = groups;
     this.#context = context;
-    this.#ports = { ...ports, engine: watchedEngine(ports, engine, context.stopping) };
+    if (engine.kind === "vllm") {
+      const { patienceSeconds } = engine;
+      this.#watch = new WatchedEngine({ ...ports, patienceSeconds, stopping: context.stopping });
+    }
+    this.#ports = { ...ports, engine: this.#watch ?? ports.engine };
     this.#admission = new Admission({ ...ports, firstGuess: sampling.maxTokens / 2 });
     this.#beganAt = ports.clock.now();
     this.#yetToCome = new Set(groups.filter(({ open }) => open.length > 0));
@@ -210,6 +217,7 @@ class GenerateRun {
       for (const round of mode === "exam" ? this.#groups.map((group) => [group]) : [this.#groups]) {
         await this.#workOn(round);
       }
+      await this.#findLost();
     } finally {
       this.#admission.close();
       cancelTotal();
@@ -254,11 +262,26 @@ class GenerateRun {
       if (result.kind === "interrupted" || this.#fault !== undefined) return;
       if (!group.cut.aborted) tokensAtItsEnd = result.candidate.tokens.completion;
       group.finish(result.candidate);
+      if (result.candidate.outcome === "budget") {
+        this.#endedByBudget.push({ group, candidate: result.candidate, at: this.#ports.clock.now() });
+      }
       this.#ports.observe({ kind: "candidate-finished", candidate: result.candidate });
       this.#stopIfDecided(group);
       this.#concludeIfComplete(group);
     } finally {
       place?.leave(tokensAtItsEnd);
+    }
+  }
+
+  /** A budget's time runs on while the engine is away. Candidates that it ends then are lost to the engine. */
+  async #findLost(): Promise<void> {
+    const last = this.#endedByBudget.at(-1);
+    if (!this.#watch || !last || this.#context.stopping.aborted) return;
+    await this.#watch.settle(last.at);
+    for (const { group, candidate, at } of this.#endedByBudget) {
+      const reason = this.#watch.absenceAt(at);
+      if (reason === undefined) continue;
+      group.replace(candidate, { ...candidate, outcome: "engine-failed", meta: { ...candidate.meta, reason } });
     }
   }
 

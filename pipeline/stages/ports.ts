@@ -26,6 +26,11 @@ export interface GenerationRequest {
   stop: readonly string[];
   keepStop: boolean;
   signal?: AbortSignal;
+  /**
+   * Is told the text as it comes, piece by piece, where the engine streams. `requestId` has the attempt at its end: with
+   * another attempt the text begins anew.
+   */
+  onText?: (piece: string, requestId: string) => void;
 }
 
 /** What the model wrote. `stopString` is the stop string that ended it; without one, `stop` is its own end. */
@@ -44,8 +49,11 @@ export interface Generation {
 /** A request that has no continuation, as data: the context is full, the engine failed for good, it was aborted. */
 export type NoGeneration =
   | { kind: "context-full" }
-  | { kind: "engine-failed"; reason: string; attempts: number }
+  | { kind: "engine-failed"; reason: string; attempts: number; refusal?: Refusal }
   | { kind: "aborted" };
+
+/** What a server turns away for good: this `request`, or everyone, as it does without the right key, model or path. */
+export type Refusal = "request" | "access";
 
 export interface EngineDescription {
   kind: string;
@@ -161,6 +169,8 @@ export type GenerateEvent =
   | { kind: "candidate-started"; key: CandidateKey }
   | { kind: "turn"; row: Turn }
   | { kind: "candidate-finished"; candidate: Candidate }
+  | { kind: "engine-away"; reason: string }
+  | { kind: "engine-back" }
   | { kind: "problem-finished"; problemId: string; replicate: number; answer: string | null; correct: boolean };
 
 export type Observe = (event: GenerateEvent) => void;

@@ -45,6 +45,11 @@ export class VoteGroup {
     this.finished.push(candidate);
   }
 
+  /** Puts another row in the place of a finished candidate's. */
+  replace(candidate: Candidate, other: Candidate): void {
+    this.finished[this.finished.indexOf(candidate)] = other;
+  }
+
   /** Aborts what is in flight, with a CutReason. */
   get cut(): AbortSignal {
     return this.#cut.signal;

@@ -1,81 +1,221 @@
-import type { EngineConfig } from "../artifacts/run-config.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import type { Clock, Engine, Generation, GenerationRequest, NoGeneration } from "./ports.ts";
+import type { Clock, Engine, Generation, GenerationRequest, NoGeneration, Observe, Refusal } from "./ports.ts";
 
 const lookEverySeconds = 5;
 
-/** So many requests failed for good in a row, and none was served in between: the engine itself is at fault. */
-const failuresInARow = 24;
+/** A request that fails so often although the engine serves others in between is at fault itself. */
+const failuresAtMost = 2;
+
+/** A request under which the engine goes away so often may be why it does. */
+const outagesAtMost = 8;
+
+/** What a look at the engine found: it serves, now or again. */
+type Found = "there" | "back";
+
+/** Why the engine serves nobody. */
+interface EngineFault {
+  reason: string;
+  /** Of a request that it should have served; undefined where there was no server to send one to. */
+  request?: { refusal: Refusal | undefined };
+}
+
+/** One look-out for all whose requests have failed. */
+interface LookOut {
+  found: Promise<Found>;
+  waiting: number;
+  /** Aborts once somebody was served, or nobody waits any more. */
+  over: AbortController;
+}
+
+interface Absence {
+  /** The engine had served last at `from`, and served next at `to`. */
+  from: number;
+  to: number;
+  reason: string;
+}
+
+interface WatchedEngineOptions {
+  engine: Engine;
+  clock: Clock;
+  observe: Observe;
+  patienceSeconds: number;
+  stopping: AbortSignal;
+}
 
 /**
- * An engine whose absence is told from a request's own fault. A request that failed after retries is asked again once
- * the engine is back, however often: `engine-failed` is for a candidate's own fault. Where the engine stays away for
- * longer than `patienceSeconds`, over however many problems, or answers but fails every request, a UserError ends the
- * run, which can be resumed.
+ * An engine whose own faults are told from those of a request, so that a bad engine costs time and nothing else. A
+ * request that failed is its candidate's fault only if the engine serves another one after it: one that is under way, or
+ * the last that was served, sent once more for a single token. As long as it serves none it is away: all wait, a
+ * look is taken every five seconds, and when it is back the requests are sent again. An engine that is away for longer
+ * than `patienceSeconds` ends the run with a UserError, and the run can be resumed. So does one that, before it has
+ * served anything, refuses everything.
  */
-export function watchedEngine(
-  { engine, clock }: { engine: Engine; clock: Clock },
-  config: EngineConfig,
-  stopping: AbortSignal,
-): Engine {
-  const patienceSeconds = config.kind === "vllm" ? config.patienceSeconds : 0;
-  let absence: Promise<"there" | "back"> | undefined; // one look-out for all requests
-  let awaySince: number | undefined; // outlasts a look-out: budgets may end all requests that wait
-  let waiting = 0;
-  let failedInARow = 0;
+export class WatchedEngine implements Engine {
+  readonly load?: NonNullable<Engine["load"]>;
+  readonly #options: WatchedEngineOptions;
+  readonly #absences: Absence[] = [];
+  #away: (Absence & { since: number }) | undefined; // outlasts a look-out: budgets may end all requests that wait
+  #lookOut: LookOut | undefined;
+  #lastServed: GenerationRequest | undefined;
+  #servedAt: number;
+  #active = 0;
 
-  async function lookOut(): Promise<"there" | "back"> {
-    for (let look = 0; ; look += 1) {
-      try {
-        await engine.connect();
-        awaySince = undefined;
-        return look === 0 ? "there" : "back";
-      } catch (cause) {
-        awaySince ??= clock.now();
-        const isTooLong = clock.now() - awaySince >= patienceSeconds * 1000;
-        if (isTooLong || waiting === 0) throw engineGone(messageOf(cause), cause);
-      }
-      await new Promise<void>((resolve) => clock.after(lookEverySeconds * 1000, resolve));
-    }
+  constructor(options: WatchedEngineOptions) {
+    this.#options = options;
+    this.#servedAt = options.clock.now();
+    const { engine } = options;
+    if (engine.load) this.load = engine.load.bind(engine);
   }
 
-  async function state(signal: AbortSignal): Promise<"there" | "back" | "aborted"> {
-    absence ??= lookOut().finally(() => {
-      absence = undefined;
-    });
-    absence.catch(() => {}); // those who still wait hear of it
-    waiting += 1;
+  connect() {
+    return this.#options.engine.connect();
+  }
+
+  close() {
+    return this.#options.engine.close();
+  }
+
+  async generate(request: GenerationRequest): Promise<Generation | NoGeneration> {
+    this.#active += 1;
     try {
-      return await untilAborted(absence, signal);
+      return await this.#persist(request);
     } finally {
-      waiting -= 1;
+      this.#active -= 1;
     }
   }
 
-  async function generate(request: GenerationRequest): Promise<Generation | NoGeneration> {
-    for (let isSecondChance = false; ; ) {
+  /**
+   * Why the engine was away at a moment; undefined if it was not. Call `settle` first, with the latest moment that is
+   * asked for: that it went away may not be known yet.
+   */
+  absenceAt(moment: number): string | undefined {
+    const absences = this.#away ? [...this.#absences, this.#away] : this.#absences;
+    return absences.find(({ from, to }) => from <= moment && moment <= to)?.reason;
+  }
+
+  async settle(moment: number): Promise<void> {
+    if (this.#away || moment <= this.#servedAt) return;
+    await this.connect().catch((error: unknown) => this.#goesAway({ reason: messageOf(error) }));
+  }
+
+  async #persist(request: GenerationRequest): Promise<Generation | NoGeneration> {
+    const { engine, clock, patienceSeconds, stopping } = this.#options;
+    let failures = 0;
+    let outages = 0;
+    let failedSince: number | undefined;
+    for (;;) {
       const generation = await engine.generate(request);
-      if (generation.kind === "generation") {
-        failedInARow = 0;
-        awaySince = undefined;
-      }
+      if (generation.kind === "generation") this.#serves(request);
       if (generation.kind !== "engine-failed") return generation;
-      const now = await state(request.signal ? AbortSignal.any([request.signal, stopping]) : stopping);
-      if (now === "aborted") return { kind: "aborted" };
-      if (now === "back") {
-        failedInARow = 0;
+
+      const signal = request.signal ? AbortSignal.any([request.signal, stopping]) : stopping;
+      failedSince ??= clock.now();
+      const found = await this.#waitFor(request, signal);
+      if (found === "aborted") return { kind: "aborted" };
+      if (found === "back") {
+        outages += 1;
+        if (outages >= outagesAtMost) return generation;
+        failures = 0;
+        failedSince = undefined;
         continue;
       }
-      if (generation.attempts < 2) return generation; // the engine is there and refused this request at once
-      failedInARow += 1;
-      if (failedInARow >= failuresInARow) throw engineGone(`It fails every request: ${generation.reason}`);
-      if (isSecondChance) return generation;
-      isSecondChance = true; // it may have come back just now
+      failures += 1;
+      // Nobody without access has it for some requests only, unless one of several servers behind an address lacks it.
+      const mayPass = generation.refusal === "access";
+      const isOwnFault = mayPass ? clock.now() - failedSince >= 1000 * patienceSeconds : failures >= failuresAtMost;
+      if (isOwnFault) return generation;
+      if (mayPass) await pause(clock, lookEverySeconds, signal);
     }
   }
 
-  const load = engine.load?.bind(engine);
-  return { connect: () => engine.connect(), generate, close: () => engine.close(), ...(load ? { load } : {}) };
+  /** Until the engine serves somebody. Throws a UserError if that takes too long. */
+  async #waitFor(request: GenerationRequest, signal: AbortSignal): Promise<Found | "aborted"> {
+    this.#lookOut ??= this.#startLookOut(request);
+    const lookOut = this.#lookOut;
+    lookOut.waiting += 1;
+    try {
+      return await untilAborted(lookOut.found, signal);
+    } finally {
+      lookOut.waiting -= 1;
+      if (lookOut.waiting === 0) this.#endLookOut(lookOut);
+    }
+  }
+
+  #startLookOut(request: GenerationRequest): LookOut {
+    const lookOut: LookOut = { waiting: 0, over: new AbortController(), found: Promise.resolve("there") };
+    lookOut.found = this.#look(request, lookOut).finally(() => this.#endLookOut(lookOut));
+    lookOut.found.catch(() => {}); // those who still wait hear of it
+    return lookOut;
+  }
+
+  #endLookOut(lookOut: LookOut | undefined): void {
+    lookOut?.over.abort();
+    if (this.#lookOut === lookOut) this.#lookOut = undefined;
+  }
+
+  async #look(request: GenerationRequest, lookOut: LookOut): Promise<Found> {
+    const { clock, patienceSeconds } = this.#options;
+    const { signal } = lookOut.over;
+    for (let look = 0; ; look += 1) {
+      const fault = await untilAborted(this.#findFault(request, signal), signal);
+      if (fault === undefined || fault === "aborted") return look === 0 ? "there" : "back";
+      const away = this.#goesAway(fault);
+      const isOver = clock.now() - away.since >= 1000 * patienceSeconds;
+      const refusesAll = fault.request?.refusal !== undefined && lookOut.waiting === this.#active;
+      if (isOver || (refusesAll && !this.#lastServed)) throw engineGone(fault);
+      await pause(clock, lookEverySeconds, signal);
+      if (signal.aborted) return "back";
+    }
+  }
+
+  /** Undefined if the engine serves. */
+  async #findFault(request: GenerationRequest, signal: AbortSignal): Promise<EngineFault | undefined> {
+    const { engine, clock, patienceSeconds } = this.#options;
+    try {
+      await engine.connect();
+    } catch (error) {
+      return { reason: messageOf(error) };
+    }
+    const seconds = Math.max(patienceSeconds, lookEverySeconds);
+    const limit = new AbortController();
+    const cancel = clock.after(1000 * seconds, () => limit.abort());
+    const control = await engine
+      .generate({ ...this.#controlFor(request), signal: AbortSignal.any([signal, limit.signal]) })
+      .finally(cancel);
+    if (control.kind === "generation" || control.kind === "context-full") {
+      this.#serves();
+      return undefined;
+    }
+    if (control.kind === "engine-failed") return { reason: control.reason, request: { refusal: control.refusal } };
+    return { reason: `A request for one token has no answer after ${seconds} s.`, request: { refusal: undefined } };
+  }
+
+  /** What an engine that serves anybody serves: the last request that it served, or else one like this without its problem. */
+  #controlFor(request: GenerationRequest): GenerationRequest {
+    const trivial = { requestId: "control:0:0:0", statement: "What is 1 + 1?", prompt: "1 + 1 =", text: "" };
+    const { onText: _, promptTokensAtMost: __, ...control } = this.#lastServed ?? { ...request, ...trivial };
+    return { ...control, maxTokens: 1 };
+  }
+
+  #serves(request?: GenerationRequest): void {
+    if (this.#away) {
+      this.#absences.push({ ...this.#away, to: this.#options.clock.now() });
+      this.#away = undefined;
+      this.#options.observe({ kind: "engine-back" });
+    }
+    this.#lastServed = request ?? this.#lastServed;
+    this.#servedAt = this.#options.clock.now();
+    this.#endLookOut(this.#lookOut);
+  }
+
+  #goesAway({ reason }: EngineFault): { since: number } {
+    if (!this.#away) {
+      const since = this.#options.clock.now();
+      this.#away = { from: this.#servedAt, to: Number.POSITIVE_INFINITY, since, reason };
+      this.#options.observe({ kind: "engine-away", reason });
+    }
+    return this.#away;
+  }
 }
 
 async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value | "aborted"> {
@@ -92,11 +232,24 @@ async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal)
   }
 }
 
-function engineGone(what: string, cause?: unknown): UserError {
-  return new UserError(`The engine went away during the run. ${what}`, {
-    hint: "Finished turns are kept. Start the server again and run the same command: it goes on where it stopped.",
+/** So many seconds, unless the signal aborts before. */
+async function pause(clock: Clock, seconds: number, signal: AbortSignal): Promise<void> {
+  let cancel = () => {};
+  const over = new Promise<void>((resolve) => {
+    cancel = clock.after(1000 * seconds, resolve);
+  });
+  await untilAborted(over, signal);
+  cancel();
+}
+
+function engineGone({ reason, request }: EngineFault): UserError {
+  const does = request?.refusal === undefined ? "fails" : "refuses";
+  const what = request === undefined ? "The engine went away during the run." : `The engine ${does} every request.`;
+  return new UserError(`${what} ${reason}`, {
+    hint:
+      "Finished turns are kept, and no candidate was lost by it. See to the server (`sctir doctor CONFIG` looks what is wrong), " +
+      "then run the same command: it goes on where it stopped.",
     exitCode: exitCodes.unavailable,
-    cause,
   });
 }
 

@@ -84,7 +84,8 @@ async function servesUnlisted(
   if (config.dialect !== "openai") return false;
   const request = { ...smallestRequest, statement: "1", prompt: "1", text: "" };
   const conversation = conversationOf(config, request);
-  const call = generationCall(config, request, conversation, { maxTokens: 1, requestId: request.requestId });
+  const sent = { maxTokens: 1, requestId: request.requestId };
+  const call = generationCall({ ...config, streaming: false }, request, conversation, sent);
   const answer = await exchange(server, call.path, call.body, {
     ...ports,
     timeoutSeconds: config.requestTimeoutSeconds, // it may have to load the model first

@@ -15,7 +15,11 @@ export interface OpenEngineConfig {
   chat: { system?: string | undefined; user: string };
   /** Context length in tokens, where the server does not tell. The smaller of the two counts. */
   maxModelLen?: number | undefined;
+  /** Reads replies as they are generated, event by event [false]. */
+  streaming?: boolean | undefined;
   requestTimeoutSeconds: number;
+  /** A stream that pauses for so long has failed; a server without any sign of life for so long hangs [never]. */
+  idleTimeoutSeconds?: number | undefined;
   /** Requests that may be sent for one generation before it is given up; at least 1. */
   maxAttempts: number;
   /** What the manifest calls this engine [vllm]. */

@@ -1,3 +1,4 @@
+import { finished } from "node:stream/promises";
 import { createParser } from "eventsource-parser";
 import type { Dispatcher } from "undici";
 import type { OpenEngineConfig } from "./engine-config.ts";
@@ -19,7 +20,6 @@ export interface StreamClock {
 }
 
 export const longestTimerMilliseconds = 2 ** 31 - 1;
-const longestLine = 16 * 1024 * 1024;
 
 /** A server that has said its last has so long to end the reply, so that its connection can be used again. */
 const endsWithinMilliseconds = 1000;
@@ -42,7 +42,6 @@ export async function readStream(
   let first: { firstTokenMilliseconds: number } | undefined;
   let timer: NodeJS.Timeout | undefined;
   const parser = createParser({
-    maxBufferSize: longestLine,
     onEvent({ data }) {
       const piece = reply.add(data);
       timer?.refresh();
@@ -58,13 +57,21 @@ export async function readStream(
     },
   });
   const decoder = new TextDecoder();
-  try {
-    for await (const bytes of body) {
+  const take = (bytes: Buffer) => {
+    try {
       parser.feed(decoder.decode(bytes, { stream: true }));
-      if (!reply.isDone) continue;
-      clearTimeout(timer);
-      timer = setTimeout(() => body.destroy(), endsWithinMilliseconds);
+    } catch (error) {
+      body.off("data", take);
+      body.destroy(error as Error);
     }
+    if (!reply.isDone) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => body.destroy(), endsWithinMilliseconds);
+  };
+  try {
+    // Not `for await`, which takes another sixth of the time that an event takes in all.
+    body.on("data", take);
+    await finished(body);
     parser.feed("\n\n"); // the blank line after the last event may be missing
   } catch (error) {
     if (error instanceof StreamFault || !reply.isDone) throw error;

@@ -3,26 +3,31 @@ import { backOff, sleepUnlessAborted } from "./back-off.ts";
 import { connectServers } from "./connect-servers.ts";
 import { readContextOverflow } from "./context-overflow.ts";
 import type { EnginePorts, OpenEngineConfig } from "./engine-config.ts";
+import type { StreamOptions } from "./event-stream.ts";
 import { exchange } from "./exchange.ts";
 import { readGeneration } from "./generation-reply.ts";
 import { type Conversation, conversationOf, generationCall } from "./request-body.ts";
-import type { RequestFailure } from "./request-failure.ts";
+import { type RequestFailure, refusalOf } from "./request-failure.ts";
 import { checkApiKey, openServerClients } from "./server-client.ts";
 import { readServerLoad } from "./server-load.ts";
 import { type PooledServer, ServerPool } from "./server-pool.ts";
+import { ServerWatch } from "./server-watch.ts";
 import { countPromptTokens, estimatePromptTokens, promptTokensAtMost } from "./token-budget.ts";
 
 /**
  * An engine on model servers that speak the OpenAI protocol: vLLM first of all. See docs/engines.md.
  *
- * Replies are not streamed. A reply that is one JSON document is whole or invalid, and the server need not write, nor
- * this process read, an event per token; `firstTokenMilliseconds` is therefore not measured.
+ * Replies are streamed only on demand. One JSON document is whole or invalid, and the server need not write, nor this
+ * process read, an event per token; `firstTokenMilliseconds` is not measured then.
  */
 export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): Engine {
   const { random = Math.random, sleep = sleepUnlessAborted, now = () => performance.now() } = ports;
   const apiKey = checkApiKey(config.apiKey, config.apiKeyEnv);
   const { servers, close } = openServerClients(config.baseUrls, apiKey);
   const pool = new ServerPool(servers, now);
+  const { idleTimeoutSeconds } = config;
+  const watch =
+    idleTimeoutSeconds === undefined ? undefined : new ServerWatch(pool.servers, { idleTimeoutSeconds, now });
   const calls = new Set<AbortController>();
   let maxModelLen = config.maxModelLen;
   let isClosed = false;
@@ -83,13 +88,22 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     return Math.min(Math.floor(asked / 2), limit - estimate);
   }
 
+  function streamOptions({ onText }: GenerationRequest, requestId: string, server: PooledServer): StreamOptions {
+    const { dialect, transport, idleTimeoutSeconds = config.requestTimeoutSeconds } = config;
+    const tell = (piece: string) => {
+      watch?.heardOf(server);
+      onText?.(piece, requestId);
+    };
+    return { dialect, transport, idleTimeoutSeconds, onText: tell };
+  }
+
   async function generateUnless(signal: AbortSignal, request: GenerationRequest): Promise<Generation | NoGeneration> {
     const candidate = candidateOf(request.requestId);
     const conversation = conversationOf(config, request);
     let { maxTokens, counted } = await planTokens(request, conversation, signal);
     let hasAskedForLess = false;
-    let failures = 0;
-    let failedOn: PooledServer | undefined;
+    let failures = 0; // of all servers that were worth asking
+    const failedOn = new Set<PooledServer>(); // since the last wait
     for (let attempt = 0; ; attempt += 1) {
       if (signal.aborted) return { kind: "aborted" };
       if (maxTokens < 1) return { kind: "context-full" };
@@ -98,7 +112,11 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       const { path, body, headers } = generationCall(config, request, conversation, { maxTokens, requestId });
       const timeoutSeconds = config.requestTimeoutSeconds;
       server.inFlight += 1;
-      const result = await exchange(server, path, body, { signal, timeoutSeconds, headers, now }).finally(() => {
+      const stream = config.streaming ? streamOptions(request, requestId, server) : undefined;
+      const hangs = server.hangs.signal;
+      const maxBytes = replyBytesAtMost(request);
+      const options = { signal, timeoutSeconds, headers, now, maxBytes, hangs, stream };
+      const result = await exchange(server, path, body, options).finally(() => {
         server.inFlight -= 1;
       });
       if (result.kind === "aborted") return { kind: "aborted" };
@@ -109,9 +127,11 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
         const reply = readGeneration(result.body, config, request, promptTokens);
         if (reply.kind === "text") {
           pool.succeeded(server);
+          watch?.heardOf(server);
           const { kind: _, ...written } = reply;
+          const { body: __, kind: ___, ...times } = result;
           const endpoint = pool.servers.length > 1 ? { endpoint: server.baseUrl } : {};
-          return { kind: "generation", requestId, ...written, milliseconds: result.milliseconds, ...endpoint };
+          return { kind: "generation", requestId, ...written, ...times, ...endpoint };
         }
         failure = { kind: "nonsense", fault: reply.fault, passing: true };
       } else {
@@ -124,12 +144,20 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
         maxTokens = await planLess(failure, { asked: maxTokens, counted, conversation, server, signal });
         continue;
       }
+      const refusal = refusalOf(failure);
+      if (failure.kind === "status") watch?.heardOf(server);
+      if (refusal !== "request") pool.failed(server);
+      failedOn.add(server);
+      if (pool.hasWellBeside(failedOn)) continue;
+
       failures += 1;
-      if (failure.passing) pool.failed(server);
-      if (!failure.passing || failures >= config.maxAttempts) {
-        return { kind: "engine-failed", reason: `${server.baseUrl}: ${failure.fault}`, attempts: attempt + 1 };
+      // What lasts is not asked for again, nor what took a long time to fail: whoever asks may know more.
+      if (refusal !== undefined || failure.kind === "time-out" || failures >= config.maxAttempts) {
+        const reason = `${server.baseUrl}: ${failure.fault}`;
+        return { kind: "engine-failed", reason, attempts: attempt + 1, ...(refusal && { refusal }) };
       }
-      failedOn = server;
+      failedOn.clear();
+      failedOn.add(server);
       await sleep(backOff(failures - 1, random(), failure.retryAfterSeconds), signal);
     }
   }
@@ -167,6 +195,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     async close() {
       if (isClosed) return;
       isClosed = true;
+      watch?.close();
       for (const call of calls) call.abort();
       await close();
     },
@@ -188,6 +217,14 @@ interface Refused {
   conversation: Conversation;
   server: PooledServer;
   signal: AbortSignal;
+}
+
+/**
+ * So that replies of nonsense do not fill the memory. The longest tokens, of blanks, have 128 bytes; a stream has some
+ * 300 for each.
+ */
+function replyBytesAtMost({ maxTokens }: GenerationRequest): number {
+  return 1024 * (64 + maxTokens);
 }
 
 /** `<problemId>:<replicate>:<candidate>` of a request id; the turn is the part after the last colon. */

@@ -45,7 +45,7 @@ export function generationCall(
     n: 1,
     presence_penalty: 0,
     frequency_penalty: 0,
-    stream: false,
+    ...(config.streaming ? { stream: true, stream_options: { include_usage: true } } : { stream: false }),
     ...(vllm ? vllmFields(request, conversation, requestId) : {}),
   };
   return {

@@ -1,4 +1,5 @@
 import { APIConnectionError, APIError } from "openai";
+import type { Refusal } from "../../stages/ports.ts";
 import { oneLine } from "./server-message.ts";
 
 /** Why a request has no reply. */
@@ -18,6 +19,15 @@ export interface RequestFailure {
 
 const passingStatuses = new Set([408, 409, 425, 429]);
 const lastingServerErrors = new Set([501, 505]); // not implemented, HTTP version not supported
+
+/** Statuses with which a server refuses one request for what is in it, and serves the next. */
+const refusingStatuses = new Set([400, 413, 414, 422]);
+
+/** Undefined of a failure that may pass. */
+export function refusalOf({ passing, status = 0 }: RequestFailure): Refusal | undefined {
+  if (passing) return undefined;
+  return refusingStatuses.has(status) ? "request" : "access";
+}
 
 /** Classifies what a request threw. What is neither the network's nor the server's fault is a bug and is thrown on. */
 export function failureOf(error: unknown, epochMilliseconds: number): RequestFailure {
@@ -57,7 +67,7 @@ const networkFaults: Record<string, string | undefined> = {
   EPIPE: closedEarly,
   UND_ERR_SOCKET: closedEarly,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: closedEarly,
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: "the reply is larger than 16 MiB",
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: "the reply is larger than any that was asked for",
 };
 
 /** fetch hides what happened as the cause of a cause, or in a list where a name has several addresses. */

@@ -3,11 +3,8 @@ import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { UserError } from "../../core/user-error.ts";
 import { messageOf } from "./server-message.ts";
 
-/** A reply longer than this is nonsense: the longest turn of text is a hundredth of it. */
-const maxResponseBytes = 16 * 1024 * 1024;
-
-/** An event has some 300 bytes for a token of four. */
-const maxStreamBytes = 16 * maxResponseBytes;
+/** Of replies to what is no request for a text. */
+const maxReplyBytes = 16 * 1024 * 1024;
 
 /** An open connection pool to one model server. */
 export interface ServerClient {
@@ -16,12 +13,15 @@ export interface ServerClient {
   /** Where /tokenize and /version are: the base URL without its /v1. */
   rootUrl: string;
   sdk: OpenAI;
+  /** Connections on which a reply of more than so many bytes is broken off. */
+  agentFor(maxBytes?: number): Agent;
   /** POSTs a body for a reply that is read as it comes. A status that is none of success is thrown as an APIError. */
   stream(target: string, sent: StreamRequest): Promise<Dispatcher.ResponseData>;
 }
 
 export interface StreamRequest {
   body: object;
+  maxBytes: number | undefined;
   headers: Record<string, string>;
   signal: AbortSignal;
 }
@@ -48,6 +48,7 @@ export function openServerClients(
   baseUrls: readonly string[],
   apiKey: string | undefined,
 ): { servers: ServerClient[]; close: () => Promise<void> } {
+  const agents = new Map<number, Agent>();
   const options = {
     headersTimeout: 0,
     bodyTimeout: 0,
@@ -55,13 +56,15 @@ export function openServerClients(
     // is just closing fails for no reason. The server's own hint does not lengthen it.
     keepAliveTimeout: 1000,
     keepAliveMaxTimeout: 1000,
-    maxResponseSize: maxResponseBytes,
     // One connection per request in flight: closing it is how vLLM learns that nobody waits any more.
     allowH2: false,
     pipelining: 1,
   };
-  const agent = new Agent(options);
-  const streamAgent = new Agent({ ...options, maxResponseSize: maxStreamBytes });
+  const agentFor = (maxResponseSize = maxReplyBytes) => {
+    const agent = agents.get(maxResponseSize) ?? new Agent({ ...options, maxResponseSize });
+    agents.set(maxResponseSize, agent);
+    return agent;
+  };
   const servers = baseUrls.map((configured) => {
     checkBaseUrl(configured);
     const baseUrl = configured.replace(/\/+$/u, "");
@@ -75,17 +78,17 @@ export function openServerClients(
       timeout: 2 ** 31 - 1,
       logLevel: "off",
       fetch: undiciFetch as unknown as typeof fetch, // the same function; its types name undici's own Response
-      fetchOptions: { dispatcher: agent } as object,
+      fetchOptions: { dispatcher: agentFor() } as object,
       defaultHeaders: {
         "Accept-Encoding": "identity", // so that the limit above is one of what is read
         "X-Stainless-Timeout": null,
         ...(apiKey === undefined ? { Authorization: null } : {}),
       },
     });
-    const stream = async (target: string, { body, headers, signal }: StreamRequest) => {
+    const stream = async (target: string, { body, headers, signal, maxBytes }: StreamRequest) => {
       const response = await request(`${baseUrl}${target}`, {
         method: "POST",
-        dispatcher: streamAgent,
+        dispatcher: agentFor(maxBytes),
         headers: {
           "Content-Type": "application/json",
           Accept: "text/event-stream",
@@ -99,9 +102,12 @@ export function openServerClients(
       const text = await response.body.text();
       throw statusError(response.statusCode, parsed(text), new Headers(response.headers as Record<string, string>));
     };
-    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk, stream };
+    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk, agentFor, stream };
   });
-  return { servers, close: () => Promise.all([agent.destroy(), streamAgent.destroy()]).then(() => {}) };
+  const close = async () => {
+    await Promise.all(agents.values().map((agent) => agent.destroy()));
+  };
+  return { servers, close };
 }
 
 function parsed(text: string): unknown {

@@ -9,18 +9,20 @@ export interface PooledServer extends ServerClient {
   failures: number;
   /** Other servers are preferred until then, on the pool's clock. */
   restsUntil: number;
+  /** Aborts what is in flight there, once it is found to hang. */
+  hangs: AbortController;
   /** False once /tokenize turned out to be missing. */
   tokenizes: boolean;
 }
 
 const firstRestMilliseconds = 1000;
-const longestRestMilliseconds = 30_000;
+const longestRestMilliseconds = 60_000;
 const rememberedCandidates = 10_000;
 
 /**
  * Spreads requests over servers. A candidate stays with its server, whose prefix cache holds its earlier turns, until
  * an attempt there fails. A new one goes where the fewest requests are, in turn where that is equal. A server
- * that fails rests for a while: it is idle for no good reason, and would be everyone's choice.
+ * that fails rests for a while: it is idle for no good reason, and would be everyone's choice. Then one request tries it.
  */
 export class ServerPool {
   readonly servers: readonly PooledServer[];
@@ -35,15 +37,16 @@ export class ServerPool {
       foreign: 0,
       failures: 0,
       restsUntil: Number.NEGATIVE_INFINITY,
+      hangs: new AbortController(),
       tokenizes: true,
     }));
     this.#now = now;
   }
 
-  /** The server for a candidate's next request: another one than `avoid`, if there is one. */
-  choose(candidate: string, avoid?: PooledServer): PooledServer {
+  /** The server for a candidate's next request: another one than those to avoid, if there is one. */
+  choose(candidate: string, avoid: ReadonlySet<PooledServer> = nobody): PooledServer {
     const home = this.#home.get(candidate);
-    const server = home !== undefined && home !== avoid && this.#isWell(home) ? home : this.#leastBusy(avoid);
+    const server = home !== undefined && !avoid.has(home) && this.#isWell(home) ? home : this.#leastBusy(avoid);
     this.#home.delete(candidate);
     this.#home.set(candidate, server);
     if (this.#home.size > rememberedCandidates) {
@@ -53,6 +56,11 @@ export class ServerPool {
       }
     }
     return server;
+  }
+
+  /** Whether a server beside these is worth asking at once. */
+  hasWellBeside(avoid: ReadonlySet<PooledServer>): boolean {
+    return this.servers.some((server) => !avoid.has(server) && this.#isWell(server));
   }
 
   /** How many requests a server says that it has: those that are not ours count too. */
@@ -71,12 +79,12 @@ export class ServerPool {
     server.restsUntil = this.#now() + rest;
   }
 
-  #isWell(server: PooledServer): boolean {
-    return server.restsUntil <= this.#now();
+  #isWell({ restsUntil, failures, inFlight }: PooledServer): boolean {
+    return restsUntil <= this.#now() && (failures === 0 || inFlight === 0);
   }
 
-  #leastBusy(avoid: PooledServer | undefined): PooledServer {
-    const others = this.servers.filter((server) => server !== avoid);
+  #leastBusy(avoid: ReadonlySet<PooledServer>): PooledServer {
+    const others = this.servers.filter((server) => !avoid.has(server));
     const eligible = others.length > 0 ? others : this.servers;
     const well = eligible.filter((server) => this.#isWell(server));
     const choices = well.length > 0 ? well : eligible;
@@ -91,6 +99,8 @@ export class ServerPool {
     throw new Error("A pool needs a server.");
   }
 }
+
+const nobody: ReadonlySet<PooledServer> = new Set();
 
 function requestsAt({ inFlight, foreign }: PooledServer): number {
   return inFlight + foreign;

@@ -37,8 +37,6 @@ const errorSchema = z.union([
 
 const countedSchema = z.object({ completion_tokens: z.number() });
 
-const charactersAtMost = 16 * 1024 * 1024;
-
 /**
  * Puts the events of a stream together to the body that the server would have sent in one piece. What cannot be the
  * whole text, and nothing but that, is a StreamFault.
@@ -95,7 +93,6 @@ export class StreamedReply {
       if (finish_reason !== undefined && finish_reason !== null) this.#ending = { finish_reason, stop_reason };
     }
     if (written !== "") this.#pieces += 1;
-    if ((this.#text?.length ?? 0) > charactersAtMost) throw new StreamFault("a text of more than 16 MiB");
     return written;
   }
 

@@ -9,6 +9,8 @@ export class RunFigures {
   candidates = 0;
   candidatesDone = 0;
   lost = 0;
+  /** Why the engine is away, while it is. */
+  away: string | undefined;
   readonly #inFlight = new Set<string>();
   readonly #startedAt: number;
   #doneBefore = 0;
@@ -39,6 +41,12 @@ export class RunFigures {
         this.candidatesDone += 1;
         if (event.candidate.outcome === "engine-failed") this.lost += 1;
         break;
+      case "engine-away":
+        this.away = event.reason;
+        break;
+      case "engine-back":
+        this.away = undefined;
+        break;
       case "problem-finished":
         this.problemsDone += 1;
         if (event.correct) this.correct += 1;
@@ -67,10 +75,11 @@ export class RunFigures {
     const accuracy = this.problemsDone === 0 ? "–" : `${((100 * this.correct) / this.problemsDone).toFixed(1)} %`;
     const left = this.secondsLeft === undefined ? "–" : duration(this.secondsLeft);
     const lost = this.lost === 0 ? "" : ` · ${this.lost} lost to the engine`;
+    const away = this.away === undefined ? "" : ` · waiting for the engine: ${this.away}`;
     return (
       `${this.problemsDone}/${this.problems} problems · ${this.candidatesDone}/${this.candidates} candidates` +
       ` (${this.#inFlight.size} in flight) · ${Math.round(this.tokensPerSecond)} tokens/s · accuracy so far ${accuracy}` +
-      ` · ${left} left${lost}`
+      ` · ${left} left${lost}${away}`
     );
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { until } from "../../helpers/scripted-engine.ts";
-import { anEngine, aRequest, aServer } from "./engine-under-test.ts";
+import { anEngine, aRequest, aServer, instantly } from "./engine-under-test.ts";
 
 const ids = (server: { log: { requestId: string }[] }) => server.log.map(({ requestId }) => requestId);
 
@@ -92,10 +92,39 @@ describe("several servers", () => {
     expect(bad.log).toHaveLength(1);
   });
 
-  it("are all tried before a generation is given up", async () => {
+  it("are all tried before a generation is given up, and again after a wait", async () => {
+    const waits: number[] = [];
     const servers = [await aServer(() => ({ status: 500 })), await aServer(() => ({ status: 500 }))];
-    const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl), maxAttempts: 4 });
-    expect(await engine.generate(aRequest())).toMatchObject({ kind: "engine-failed", attempts: 4 });
-    expect(servers.map(({ log }) => log.length)).toEqual([2, 2]);
+    const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl), maxAttempts: 3 }, instantly(waits));
+    expect(await engine.generate(aRequest())).toMatchObject({ kind: "engine-failed" });
+    expect(waits).toHaveLength(2);
+    for (const { log } of servers) expect(log.length).toBeGreaterThan(1);
+  });
+
+  it.each([400, 401, 404])("stand in for one that refuses a request with HTTP %i", async (status) => {
+    const [bad, good] = [await aServer(() => ({ status })), await aServer()];
+    const waits: number[] = [];
+    const engine = anEngine({ baseUrls: [bad.baseUrl, good.baseUrl], maxAttempts: 1 }, instantly(waits));
+    for (let candidate = 0; candidate < 4; candidate += 1) {
+      const result = await engine.generate(aRequest({ requestId: `set/p:0:${candidate}:0` }));
+      expect(result).toMatchObject({ kind: "generation", endpoint: good.baseUrl });
+    }
+    expect(waits).toEqual([]);
+  });
+
+  it("stand in for one that hangs, which is tried by one request at a time afterwards", async () => {
+    let clock = 0;
+    const [bad, good] = [await aServer(() => ({ hang: true })), await aServer()];
+    const baseUrls = [bad.baseUrl, good.baseUrl];
+    const engine = anEngine({ baseUrls, requestTimeoutSeconds: 2, maxAttempts: 1 }, { now: () => clock });
+    const all = (from: number) =>
+      Promise.all(
+        Array.from({ length: 8 }, (_, n) => engine.generate(aRequest({ requestId: `set/p:0:${from + n}:0` }))),
+      );
+    expect(await all(0)).toMatchObject(Array.from({ length: 8 }, () => ({ kind: "generation" })));
+    expect(bad.log).toHaveLength(4);
+    clock += 3_600_000;
+    expect(await all(8)).toMatchObject(Array.from({ length: 8 }, () => ({ kind: "generation" })));
+    expect(bad.log).toHaveLength(5);
   });
 });
