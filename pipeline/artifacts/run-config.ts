@@ -60,6 +60,10 @@ const vllmEngineSchema = z.strictObject({
   transport: z.enum(["completions", "chat"]).default("completions"),
   maxModelLen: positive.optional().describe("context length, where the server does not tell"),
   requestTimeoutSeconds: z.number().positive().default(1800).describe("a request without an answer for so long failed"),
+  streaming: z
+    .boolean()
+    .optional()
+    .describe("read replies token by token, at some cost [solve: on a terminal; else false]"),
   idleTimeoutSeconds: z
     .number()
     .positive()

@@ -151,6 +151,7 @@ const free = new Set([
   "engine.apiKeyEnv",
   "engine.requestTimeoutSeconds",
   "engine.idleTimeoutSeconds",
+  "engine.streaming",
   "engine.maxAttempts",
   "engine.patienceSeconds",
   "schedule.concurrency",
