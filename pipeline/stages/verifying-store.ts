@@ -1,0 +1,204 @@
+import { type ArtifactFile, summaryFile, turnsFile } from "../artifacts/artifact-file.ts";
+import { type Summary, summarySchema } from "../artifacts/summary.ts";
+import { countValues, shownDifferences } from "../core/differences.ts";
+import type { CheckList } from "../core/verification.ts";
+import type { ArtifactLine, ArtifactReader, LinePlace } from "./artifact-reader.ts";
+import type { RunStore } from "./ports.ts";
+
+interface VerifyingStoreOptions {
+  /** What a file's rows and faults are counted under. */
+  checks: CheckList;
+  /** The files that are there. */
+  present: ReadonlySet<string>;
+  /** Whether the run says that it has written a file. */
+  isDue: (file: string) => boolean;
+  /** Whether rows are to be equal byte for byte, as sctir writes them, or in content only. */
+  isExact: boolean;
+}
+
+/** A row that is to be in a file. */
+export interface ExpectedRow {
+  key: string;
+  text: string; // as sctir writes it
+}
+
+export function expectedRow<Row>({ schema }: ArtifactFile<Row>, row: Row): ExpectedRow {
+  const parsed = schema.parse(row);
+  return { key: rowKey(parsed as Keyed), text: JSON.stringify(parsed) };
+}
+
+type Keyed = { problemId: string } & Partial<Record<"replicate" | "candidate" | "turn", number>>;
+
+/** A text that is equal exactly for rows of which a file holds one. */
+export function rowKey({ problemId, replicate, candidate, turn }: Keyed): string {
+  return [problemId, replicate, candidate, turn].filter((part) => part !== undefined).join(":");
+}
+
+/**
+ * A run store for stages that are run once more: what they would write is compared with what is there, and nothing is
+ * written. They read what follows from earlier files, so that one wrong row is one fault, and not one in every later file.
+ */
+export class VerifyingStore implements RunStore {
+  readonly directory = "";
+  /** Rows in the files that have been read, by name; bad ones too. */
+  readonly counts = new Map<string, number>();
+  readonly #artifacts: ArtifactReader;
+  readonly #options: VerifyingStoreOptions;
+  readonly #derived = new Map<string, () => Iterable<string>>();
+  readonly #excluded = new Map<string, Set<number>>(); // lines by file
+
+  constructor(artifacts: ArtifactReader, options: VerifyingStoreOptions) {
+    this.#artifacts = artifacts;
+    this.#options = options;
+  }
+
+  has({ name }: ArtifactFile<unknown>): Promise<boolean> {
+    return Promise.resolve(this.#options.present.has(name));
+  }
+
+  /** Whether the run says that it has written a file. */
+  isDue(file: string): boolean {
+    return this.#options.isDue(file);
+  }
+
+  /** Makes stages read these rows in place of a file's own. */
+  derive({ name }: ArtifactFile<unknown>, texts: () => Iterable<string>): void {
+    this.#derived.set(name, texts);
+  }
+
+  /** Leaves a line out of what stages read. */
+  exclude({ name }: ArtifactFile<unknown>, { number }: LinePlace): void {
+    this.#excluded.set(name, (this.#excluded.get(name) ?? new Set()).add(number));
+  }
+
+  async *rows<Row>(file: ArtifactFile<Row>): AsyncGenerator<Row> {
+    const derived = this.#derived.get(file.name);
+    if (derived) {
+      for (const text of derived()) yield file.schema.parse(JSON.parse(text));
+      return;
+    }
+    const excluded = this.#excluded.get(file.name);
+    for await (const line of this.#artifacts.lines(file)) {
+      if (line.kind === "row" && !excluded?.has(line.number)) yield line.row;
+    }
+  }
+
+  /** The valid lines of a file that is there; the others are faults. */
+  async *validLines<Row>(file: ArtifactFile<Row>): AsyncGenerator<Extract<ArtifactLine<Row>, { kind: "row" }>> {
+    const check = this.#options.checks.of(file.name);
+    let count = 0;
+    for await (const line of this.#artifacts.lines(file)) {
+      if (line.kind === "torn") this.#torn(file.name, line);
+      else count += 1;
+      if (line.kind === "row") yield line;
+      if (line.kind === "fault") check.fault({ file: file.name, line: line.number, byte: line.byte, ...line.fault });
+    }
+    this.counts.set(file.name, count);
+  }
+
+  async replace<Row>(file: ArtifactFile<Row>, rows: Iterable<Row> | AsyncIterable<Row>): Promise<number> {
+    const expected: ExpectedRow[] = [];
+    for await (const row of rows) expected.push(expectedRow(file, row));
+    this.derive(file, () => expected.values().map(({ text }) => text));
+    if (await this.has(file)) await this.compare(file, expected);
+    else this.missing(file.name);
+    return expected.length;
+  }
+
+  /**
+   * Compares a file's rows with those expected, which are of the keys that `covers` says. Returns the rows that follow:
+   * an expected one in place of a found one, and the found ones of other keys.
+   */
+  async compare<Row>(
+    file: ArtifactFile<Row>,
+    expected: readonly ExpectedRow[],
+    covers: (row: Row) => boolean = () => true,
+  ): Promise<string[]> {
+    const check = this.#options.checks.of(file.name);
+    const places = new Map(expected.map(({ key }, place) => [key, place]));
+    const seen = new Set<string>();
+    const rows: string[] = [];
+    let [last, bad] = [-1, 0];
+    for await (const { number, byte, row, text } of this.validLines(file)) {
+      const key = rowKey(row as Keyed);
+      const fault = (expected: string, found: string) =>
+        check.fault({ file: file.name, line: number, byte, row: key, expected, found });
+      if (seen.has(key)) {
+        fault("one row of this key", "another one");
+        continue;
+      }
+      seen.add(key);
+      const place = places.get(key) ?? -1;
+      const wanted = expected[place]?.text;
+      if (wanted === undefined) {
+        if (covers(row)) fault("no such row", "a row");
+        else {
+          rows.push(text);
+          check.trust("rows from files that were not read again");
+        }
+        continue;
+      }
+      rows.push(wanted);
+      if (place < last) fault(`it before ${expected[last]?.key}`, "it here");
+      last = Math.max(last, place);
+      const differing = text === wanted ? [] : shownDifferences(JSON.parse(wanted), JSON.parse(text));
+      for (const difference of differing) {
+        check.fault({ ...{ file: file.name, line: number, byte, row: key }, ...difference });
+      }
+      if (differing.length > 0) continue;
+      if (text === wanted || !this.#options.isExact) check.hold();
+      else fault("the row as sctir writes it, byte for byte", "the same in another form");
+    }
+    bad = (this.counts.get(file.name) ?? 0) - seen.size;
+    for (const { key, text } of expected) {
+      if (seen.has(key)) continue;
+      rows.push(text);
+      if (bad > 0) check.skip("rows that cannot be read");
+      else check.fault({ file: file.name, row: key, expected: "a row", found: "none" });
+      bad -= 1;
+    }
+    return rows;
+  }
+
+  async writeSummary(summary: Summary): Promise<void> {
+    const check = this.#options.checks.of(summaryFile);
+    const found = await this.#artifacts.document(summaryFile, summarySchema);
+    if (found === undefined) return this.missing(summaryFile);
+    if (found.kind === "fault") return check.fault({ file: summaryFile, ...found.fault });
+    const runId = this.#options.isExact ? summary.runId : found.value.runId; // of one made by hand, the directory's name then
+    const expected = JSON.parse(JSON.stringify(summarySchema.parse({ ...summary, runId })));
+    const differing = shownDifferences(expected, found.value);
+    for (const difference of differing) check.fault({ file: summaryFile, ...difference });
+    check.hold(Math.max(0, countValues(expected) - differing.length));
+  }
+
+  /** A file that is not there: a fault where the run has written it. */
+  missing(file: string): void {
+    const check = this.#options.checks.of(file);
+    if (this.isDue(file)) check.fault({ file, expected: "a file", found: "none" });
+    else check.skip(`${file} is not there`);
+  }
+
+  /** A file that a stage would not have written, for this reason. */
+  refused(file: string, reason: string): void {
+    const check = this.#options.checks.of(file);
+    if (this.#options.present.has(file)) check.fault({ file, expected: `no file: ${reason}`, found: "a file" });
+    else check.skip(reason);
+  }
+
+  readManifest(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  writeManifest(): Promise<void> {
+    return Promise.reject(new Error("nothing is written here"));
+  }
+
+  /** Half a line at the end of a journal is no fault while the run is not over: it goes when the run goes on. */
+  #torn(file: string, { number, byte, bytes }: LinePlace & { bytes: number }): void {
+    const check = this.#options.checks.of(file);
+    const found = `half a line of ${bytes} bytes`;
+    if (file === turnsFile.name && !this.isDue(file)) check.skip(`${found} at the end (byte ${byte})`);
+    else check.fault({ ...{ file, line: number, byte }, expected: "a whole line", found });
+  }
+}
