@@ -26,6 +26,7 @@ export interface Trace {
   prompt: string;
   text: string; // after the prompt: what the engine is asked to continue
   turns: number;
+  writtenBack: string; // what stands behind the last message, of its output
   executedBlocks: readonly ExecutedBlock[]; // since the last restart
   hadCode: boolean;
   rawAnswer?: string;
@@ -48,7 +49,7 @@ export type Decision =
 
 export function startTrace(profile: Profile, statement: string): Trace {
   const prompt = profile.prompt.replace("{problem}", () => statement);
-  return { prompt, text: "", turns: 0, executedBlocks: [], hadCode: false };
+  return { prompt, text: "", turns: 0, writtenBack: "", executedBlocks: [], hadCode: false };
 }
 
 /** Why a turn ended, in the journal's words: `code` asks for execution. */
@@ -99,26 +100,30 @@ export function decide({ profile, depth, state }: ReasoningRules, trace: Trace, 
   return profile.withoutAnswer === "restart" ? { kind: "restart" } : { kind: "end", outcome: "no-answer" };
 }
 
-/** The trace after a turn. A pure fold: a trace is rebuilt from the journal's rows by the same steps that made it. */
+/**
+ * The trace after a turn. A pure fold: a trace is rebuilt from the journal's rows by the same steps that made it. Where
+ * a row has the decision on record, it need not be made again: all that is long in a trace is then left unread.
+ */
 export function advance(
   rules: ReasoningRules,
   trace: Trace,
   message: Message,
   execution?: { outcome: ExecutionOutcome; output: string },
+  decision = decide(rules, trace, message),
 ): Trace {
-  const decision = decide(rules, trace, message);
   const { profile, depth } = rules;
   const text = trace.text + message.text;
   const next: Trace = {
     ...trace,
     text,
     turns: trace.turns + 1,
-    hadCode: trace.hadCode || pythonBlocks(text).length > 0,
+    hadCode: trace.hadCode || decision.kind === "execute" || pythonBlocks(text).length > 0,
+    writtenBack: "",
   };
   switch (decision.kind) {
     case "execute":
       if (profile.answer.from === "output") return endWithOutput(next, execution);
-      next.text = withOutput(profile, text, execution?.output ?? "");
+      Object.assign(next, withOutput(profile, text, message, execution?.output ?? ""));
       next.executedBlocks = [...trace.executedBlocks, { code: decision.code, output: execution?.output ?? "" }];
       break;
     case "answer":
@@ -152,15 +157,19 @@ function endWithOutput(trace: Trace, execution?: { outcome: ExecutionOutcome; ou
   return { ...trace, rawAnswer: printed, ended: { outcome: "answered", pruned: false } };
 }
 
-/** The text with an output behind it, ready to be continued. */
-function withOutput(profile: Profile, text: string, output: string): string {
-  const opened = profile.keepStop ? withFence(profile, text) : profile.trimBeforeOutput ? stripEnd(text) : text;
-  return opened + profile.writeBack.replace("{output}", () => output);
-}
-
-/** The output fence belongs to the text where it is kept; a message that ended right before it lacks it. */
-function withFence({ executeOn = "" }: Profile, text: string): string {
-  return text.endsWith(executeOn) ? text : `${stripEnd(text)}\n${executeOn}`;
+/** The text, which ends with a message, with an output behind it, ready to be continued. */
+function withOutput(
+  { keepStop, executeOn = "", trimBeforeOutput, writeBack }: Profile,
+  text: string,
+  message: Message,
+  output: string,
+): Pick<Trace, "text" | "writtenBack"> {
+  const back = writeBack.replace("{output}", () => output);
+  if (!keepStop) return { text: (trimBeforeOutput ? stripEnd(text) : text) + back, writtenBack: back };
+  // The output fence belongs to the text where it is kept; a message that ended right before it lacks it.
+  const hasFence = message.text.endsWith(executeOn) || text.endsWith(executeOn);
+  const writtenBack = hasFence ? back : `\n${executeOn}${back}`;
+  return { text: (hasFence ? text : stripEnd(text)) + writtenBack, writtenBack };
 }
 
 function region(profile: Profile, text: string): string {

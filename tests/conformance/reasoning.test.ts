@@ -77,7 +77,7 @@ describe.skipIf(!hasDataFolder)("the notebook's loop, case by case", () => {
     expect(cases).toHaveLength(150);
     for (const { input, output } of cases) {
       const rules = rulesFor(input.restartOnFail, input.lastStep ? 1 : 9);
-      const start: Trace = { prompt: "", text: "", turns: 0, executedBlocks: [], hadCode: false };
+      const start: Trace = { prompt: "", text: "", turns: 0, writtenBack: "", executedBlocks: [], hadCode: false };
       const trace = await step(rules, start, input.genTexts);
       expect(trace.text === "" ? input.prompt : trace.text, input.genTexts).toBe(output.genTexts);
       expect(trace.ended?.pruned ?? false, input.genTexts).toBe(output.shouldPrune);
