@@ -2,17 +2,18 @@ import { text } from "node:stream/consumers";
 import type { CommandModule } from "yargs";
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { EngineConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Vote } from "../artifacts/vote.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
-import { visibleText } from "../core/visible-text.ts";
 import { vote } from "../core/vote.ts";
 import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
-import type { GenerateEvent, Journal } from "../stages/ports.ts";
+import type { Engine, Journal } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
 import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { Interruption, interrupted } from "./interruption.ts";
+import { LiveTrace } from "./live-trace.ts";
 import { printJson, printLine, printNote, table } from "./output.ts";
 import { loadRunConfig } from "./run-config-file.ts";
 import { wallClock } from "./stage-runs.ts";
@@ -45,7 +46,8 @@ export const command: CommandModule<unknown, SolveArguments> = {
       throw new UserError("The problem is empty.", { hint: "Give its statement, or - and standard input." });
     const { config, profile } = await loadRunConfig(path, set);
     const selected = { problemId: "solve/0", set: "solve", statement, gold: "", answer: "0", flags: [] };
-    const { engine, time } = await openConfiguredEngine(config.engine, profile);
+    const isWatched = !json && process.stdout.isTTY;
+    const { engine, time } = await openConfiguredEngine(isWatched ? streaming(config.engine) : config.engine, profile);
     const { sandbox, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe: unsafePython }).catch(
       async (error: unknown) => {
         await engine.close(); // an embedded one would keep this process
@@ -55,6 +57,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
     for (const note of notes) printNote(`note: ${note}`);
     using interruption = new Interruption();
     const turns: Turn[] = [];
+    const trace = new LiveTrace((text) => process.stdout.write(text));
     const clock = time?.clock ?? wallClock;
     const journal: Journal = { append: async (row) => void turns.push(row), close: async () => {} };
     try {
@@ -66,10 +69,10 @@ export const command: CommandModule<unknown, SolveArguments> = {
         [selected satisfies SelectedProblem],
         emptyCheckpoint(),
         {
-          engine,
+          engine: isWatched ? toldTo(trace, engine) : engine,
           ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }),
           clock,
-          observe: json ? () => {} : showTrace,
+          observe: json ? () => {} : trace.observe,
         },
         {
           config: {
@@ -94,22 +97,17 @@ export const command: CommandModule<unknown, SolveArguments> = {
   },
 };
 
-/** Each turn as it finishes, with what its block printed. */
-function showTrace(event: GenerateEvent): void {
-  if (event.kind === "turn") {
-    const { candidate, turn, text, execution, finish } = event.row;
-    printLine(`── candidate ${candidate}, turn ${turn} ${"─".repeat(40)}`);
-    printLine(visibleText(text.trimEnd()));
-    if (execution)
-      printLine(
-        `${visibleText(execution.output)}\n\`\`\`  (${execution.outcome}, ${Math.round(execution.milliseconds)} ms)`,
-      );
-    if (finish === "length") printLine("(cut off by maxTokens)");
-  } else if (event.kind === "candidate-finished") {
-    const { candidate, outcome, answer, rawAnswer, meta } = event.candidate;
-    const said = answer ?? (rawAnswer === undefined ? "" : `${rawAnswer} (no ballot)`);
-    printLine(`── candidate ${candidate}: ${outcome} ${visibleText(String(meta?.reason ?? said))}\n`);
-  }
+/** Replies are read as they grow, unless the config says otherwise, or the server may know no such thing. */
+function streaming(engine: EngineConfig): EngineConfig {
+  if (engine.kind !== "vllm") return engine;
+  return { ...engine, streaming: engine.streaming ?? engine.dialect === "vllm" };
+}
+
+function toldTo(trace: LiveTrace, engine: Engine): Engine {
+  return {
+    ...engine,
+    generate: (request) => engine.generate({ ...request, onText: (piece) => trace.tell(request.requestId, piece) }),
+  };
 }
 
 function printVote({ answer, tally }: Pick<Vote, "answer" | "tally">, candidates: readonly Candidate[]): void {

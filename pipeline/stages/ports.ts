@@ -26,11 +26,8 @@ export interface GenerationRequest {
   stop: readonly string[];
   keepStop: boolean;
   signal?: AbortSignal;
-  /**
-   * Is told the text as it comes, piece by piece, where the engine streams. `requestId` has the attempt at its end: with
-   * another attempt the text begins anew.
-   */
-  onText?: (piece: string, requestId: string) => void;
+  /** Is told the text piece by piece where the engine streams; undefined when it begins, and when it begins anew. */
+  onText?: (piece: string | undefined) => void;
 }
 
 /** What the model wrote. `stopString` is the stop string that ended it; without one, `stop` is its own end. */

@@ -88,12 +88,15 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     return Math.min(Math.floor(asked / 2), limit - estimate);
   }
 
-  function streamOptions({ onText }: GenerationRequest, requestId: string, server: PooledServer): StreamOptions {
+  /** How the reply to a request is read, which is to be sent now. */
+  function streamOptions({ onText }: GenerationRequest, server: PooledServer): StreamOptions | undefined {
+    if (!config.streaming) return undefined;
     const { dialect, transport, idleTimeoutSeconds = config.requestTimeoutSeconds } = config;
     const tell = (piece: string) => {
       watch?.heardOf(server);
-      onText?.(piece, requestId);
+      onText?.(piece);
     };
+    onText?.(undefined);
     return { dialect, transport, idleTimeoutSeconds, onText: tell };
   }
 
@@ -112,7 +115,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
       const { path, body, headers } = generationCall(config, request, conversation, { maxTokens, requestId });
       const timeoutSeconds = config.requestTimeoutSeconds;
       server.inFlight += 1;
-      const stream = config.streaming ? streamOptions(request, requestId, server) : undefined;
+      const stream = streamOptions(request, server);
       const hangs = server.hangs.signal;
       const maxBytes = replyBytesAtMost(request);
       const options = { signal, timeoutSeconds, headers, now, maxBytes, hangs, stream };
