@@ -97,11 +97,7 @@ async function generateStage(engine: Engine): Promise<void> {
     schedule: { concurrency },
   });
   const profile = profileSchema.parse(await readYaml(profileFile, "profile"));
-  const journal = await openTurnJournal(
-    join(folder, "turns.jsonl"),
-    () => {},
-    () => {},
-  );
+  const journal = await openTurnJournal(join(folder, "turns.jsonl"));
   try {
     await engine.connect();
     const rules = reasoningRules(profile, config);

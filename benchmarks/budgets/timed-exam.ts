@@ -24,11 +24,7 @@ export async function timedExam(config: RunConfig, profile: Profile, problems: n
   const folder = await mkdtemp(join(tmpdir(), "sctir-bench-"));
   const { engine, time } = await openConfiguredEngine(config.engine, profile);
   const sandbox = time ? (await openConfiguredSandbox(config, profile, {})).sandbox : idleSandbox;
-  const journal = await openTurnJournal(
-    join(folder, "turns.jsonl"),
-    () => {},
-    () => {},
-  );
+  const journal = await openTurnJournal(join(folder, "turns.jsonl"));
   const clock = time?.clock ?? wallClock;
   const ends: CandidateEnd[] = [];
   const beganAt = new Map<string, number>();

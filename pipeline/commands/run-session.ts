@@ -1,10 +1,16 @@
-import { readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
-import { lockRun } from "../adapters/run-directory/run-lock.ts";
+import { DamagedFile } from "../adapters/run-directory/damaged-file.ts";
+import { removeLeftovers } from "../adapters/run-directory/leftovers.ts";
+import { readManifestRemains } from "../adapters/run-directory/manifest-remains.ts";
+import { createRunDirectory, openRunDirectory } from "../adapters/run-directory/run-directory.ts";
+import { lockRun, type RunLock } from "../adapters/run-directory/run-lock.ts";
+import { copyFileAside } from "../adapters/run-directory/set-aside.ts";
+import { manifestFile } from "../artifacts/artifact-file.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { UserError } from "../core/user-error.ts";
 import type { RunStore } from "../stages/ports.ts";
+import { printNote } from "./output.ts";
 import { configHash, differingKeys, type LoadedConfig } from "./run-config-file.ts";
 import { toolCommit, toolVersion } from "./tool-version.ts";
 
@@ -12,31 +18,41 @@ import { toolCommit, toolVersion } from "./tool-version.ts";
 export class RunSession {
   readonly store: RunStore;
   manifest: Manifest;
-  readonly #unlock: () => Promise<void>;
+  readonly lock: RunLock;
+  /** Its manifest.json could not be read, and was made anew. */
+  readonly isRemade: boolean;
   readonly #isRecorded: boolean; // whether changes go into manifest.json
 
-  private constructor(store: RunStore, manifest: Manifest, unlock: () => Promise<void>, isRecorded = true) {
+  private constructor(
+    store: RunStore,
+    manifest: Manifest,
+    lock: RunLock,
+    { isRecorded = true, isRemade = false }: { isRecorded?: boolean; isRemade?: boolean } = {},
+  ) {
     this.store = store;
     this.manifest = manifest;
-    this.#unlock = unlock;
+    this.lock = lock;
     this.#isRecorded = isRecorded;
+    this.isRemade = isRemade;
   }
 
-  /** Opens a directory for a config: begins a run there, or goes on with one of the same config. */
-  static async open(directory: string, loaded: LoadedConfig): Promise<RunSession> {
-    const store = await openRunDirectory(directory, { create: true });
-    const unlock = await lockRun(directory);
+  /**
+   * Opens a directory for a config: begins a run there, or goes on with one of the same config. With `repair`, a
+   * manifest that is damaged or lost is made again from the config.
+   */
+  static async open(directory: string, loaded: LoadedConfig, { repair = false } = {}): Promise<RunSession> {
+    await createRunDirectory(directory);
+    const lock = await lockRun(directory, { onNote: printNote });
     try {
-      const earlier = await store.readManifest();
-      if (earlier) checkSameConfig(directory, earlier, loaded);
-      else await checkUnused(directory);
+      const store = await openRunDirectory(directory, lock);
+      const { manifest, isRemade } = await openManifest(store, loaded, lock, repair);
       await removeLeftovers(directory);
-      const session = new RunSession(store, earlier ?? (await newManifest(directory, loaded)), unlock);
+      const session = new RunSession(store, manifest, lock, { isRemade });
       // Keys that cannot change an answer, such as the server's address, may have changed.
       if (session.manifest.state !== "complete") await session.update({ state: "running", config: loaded.config });
       return session;
     } catch (error) {
-      await unlock();
+      await lock.release();
       throw error;
     }
   }
@@ -46,13 +62,15 @@ export class RunSession {
    * are somebody's own, and no config is known that would have made them.
    */
   static async openStage(directory: string, loaded: LoadedConfig, isByHand: boolean): Promise<RunSession> {
-    const store = await openRunDirectory(directory);
-    const unlock = await lockRun(directory);
+    const lock = await lockRun(directory, { onNote: printNote });
     try {
+      const store = await openRunDirectory(directory, lock);
       const earlier = await store.readManifest();
-      return new RunSession(store, earlier ?? (await newManifest(directory, loaded)), unlock, !isByHand);
+      await removeLeftovers(directory);
+      const manifest = earlier ?? (await newManifest(directory, loaded));
+      return new RunSession(store, manifest, lock, { isRecorded: !isByHand });
     } catch (error) {
-      await unlock();
+      await lock.release();
       throw error;
     }
   }
@@ -66,13 +84,21 @@ export class RunSession {
     await this.update({ stages: { ...this.manifest.stages, [name]: figures } });
   }
 
-  /** Milliseconds since the run began, over all its processes. */
+  /** A stage that was done is to be done again, and all that follow. */
+  async reopen(name: string): Promise<void> {
+    const { [name]: figures, ...others } = this.manifest.stages;
+    // How long generation took goes on counting.
+    const kept = name === "generate" && figures ? { generate: { ...figures, complete: 0 } } : {};
+    await this.update({ state: "running", stages: { ...others, ...kept } });
+  }
+
+  /** When the run began, in milliseconds since the epoch. */
   get beganAt(): number {
     return Date.parse(this.manifest.createdAt);
   }
 
   async close(): Promise<void> {
-    await this.#unlock();
+    await this.lock.release();
   }
 }
 
@@ -90,24 +116,66 @@ export function checkSameConfig(directory: string, earlier: Manifest, { config }
   });
 }
 
-const artifactNames = /\.jsonl$|^summary\.json$/u;
-
-async function checkUnused(directory: string): Promise<void> {
-  const found = (await readdir(directory)).filter((name) => artifactNames.test(name));
-  if (found.length === 0) return;
-  throw new UserError(
-    `${directory} holds ${found.join(", ")} but no manifest.json: it is no run that can be resumed.`,
-    {
-      hint: "Choose another directory with --out. Single stages (sctir vote DIR, …) work on hand-written artifacts.",
-    },
-  );
+interface OpenedManifest {
+  manifest: Manifest;
+  isRemade: boolean;
 }
 
-/** Temporary files of a process that was killed while it wrote. */
-async function removeLeftovers(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (/\.\d+\.tmp$|^run\.lock\../u.test(name)) await rm(join(directory, name), { force: true });
+/** The manifest of a run of this config, or a new one. Where it is damaged or lost, that takes `repair`. */
+async function openManifest(
+  store: RunStore,
+  loaded: LoadedConfig,
+  lock: RunLock,
+  repair: boolean,
+): Promise<OpenedManifest> {
+  const { directory } = store;
+  try {
+    const manifest = await store.readManifest();
+    if (manifest) {
+      checkSameConfig(directory, manifest, loaded);
+      return { manifest, isRemade: false };
+    }
+  } catch (error) {
+    if (!repair || !(error instanceof DamagedFile)) throw error;
+    const remade = await remadeManifest(directory, loaded);
+    printNote(`repair: ${error.message}`);
+    const name = await copyFileAside(join(directory, manifestFile), error.message, lock);
+    printNote(`  set aside as ${name}, made again from the config`);
+    return remade;
   }
+  const artifacts = (await readdir(directory)).filter((name) => artifactNames.test(name));
+  if (artifacts.length === 0) return { manifest: await newManifest(directory, loaded), isRemade: false };
+  if (!repair) throw noRun(directory, artifacts);
+  const remade = await remadeManifest(directory, loaded);
+  printNote(`repair: ${join(directory, manifestFile)} is missing; made again from the config`);
+  return remade;
+}
+
+async function remadeManifest(directory: string, loaded: LoadedConfig): Promise<OpenedManifest> {
+  const { runId, createdAt, configHash: hash } = await readManifestRemains(directory);
+  if (hash !== undefined && hash !== configHash(loaded.config)) {
+    throw new UserError(`${directory} holds a run of another config, as its damaged manifest.json still tells.`, {
+      hint: "Give the config that the run began with, with the same --set, or choose another directory with --out.",
+    });
+  }
+  const manifest = await newManifest(directory, loaded);
+  return {
+    manifest: { ...manifest, runId: runId ?? manifest.runId, createdAt: createdAt ?? manifest.createdAt },
+    isRemade: true,
+  };
+}
+
+const artifactNames = /\.jsonl$|^summary\.json$/u;
+
+function noRun(directory: string, found: readonly string[]): UserError {
+  return new UserError(
+    `${directory} holds ${found.join(", ")} but no manifest.json: it is no run that can be resumed.`,
+    {
+      hint:
+        "Choose another directory with --out. If it is a run of this config whose manifest was lost, --repair makes " +
+        "that again. Single stages (sctir vote DIR, …) work on hand-written artifacts.",
+    },
+  );
 }
 
 async function newManifest(directory: string, { config, profile }: LoadedConfig): Promise<Manifest> {

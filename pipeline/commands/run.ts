@@ -4,16 +4,18 @@ import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
 import { commandLine, printJson, printLine, printNote } from "./output.ts";
+import { repairRun } from "./repair.ts";
 import { resultTable } from "./result-table.ts";
 import { loadRunConfig } from "./run-config-file.ts";
 import { defaultRunDirectory, RunSession } from "./run-session.ts";
-import { filterStage, generateStage, hasCandidates, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
+import { generateStage, hasCandidates, scoreStage, selectProblems, voteStage } from "./stage-runs.ts";
 
 interface RunArguments {
   config: string;
   out?: string;
   set: string[];
   json: boolean;
+  repair: boolean;
   unsafePython: boolean;
 }
 
@@ -26,6 +28,11 @@ export const command: CommandModule<unknown, RunArguments> = {
       .option("out", { type: "string", describe: "the run directory [results/<name of the config>]" })
       .option("set", { type: "string", array: true, nargs: 1, default: [], describe: "change a key: sampling.width=8" })
       .option("json", { type: "boolean", default: false, describe: "print summary.json instead of a table" })
+      .option("repair", {
+        type: "boolean",
+        default: false,
+        describe: "set aside what cannot be read in the run directory, and make it again",
+      })
       .option("unsafe-python", {
         type: "boolean",
         default: false,
@@ -34,14 +41,15 @@ export const command: CommandModule<unknown, RunArguments> = {
       .example("$0 run configs/quickstart.yaml", "evaluate the sample set on recorded traces")
       .example("$0 run my.yaml --out results/step-900 --set engine.model=step-900", "one config, many checkpoints")
       .example("$0 run my.yaml", "again, after a crash or Ctrl-C: only what is missing is done") as never,
-  handler: async ({ config, out, set, json, unsafePython }) => {
+  handler: async ({ config, out, set, json, repair, unsafePython }) => {
     using interruption = new Interruption();
     const loaded = await loadRunConfig(config, set);
     const directory = out ?? defaultRunDirectory(config);
     const again = ["sctir", "run", config, "--out", directory, ...set.flatMap((pair) => ["--set", pair])];
     const resume = commandLine(unsafePython ? [...again, "--unsafe-python"] : again);
-    const session = await RunSession.open(directory, loaded);
+    const session = await RunSession.open(directory, loaded, { repair });
     try {
+      if (repair) await repairRun(session);
       if (session.manifest.state === "complete") printNote(`${directory} is complete: nothing to do.`);
       else await allStages(session, { stopping: interruption.signal, resume, allowUnsafe: unsafePython });
     } catch (error) {
@@ -68,10 +76,7 @@ interface RunOptions {
 }
 
 async function allStages(session: RunSession, { stopping, resume, allowUnsafe }: RunOptions): Promise<void> {
-  const { stages } = session.manifest;
-  if (!stages.load) await loadStage(session);
-  if (stopping.aborted) throw interrupted(resume);
-  if (!stages.filter) await filterStage(session);
+  await selectProblems(session);
   if (stopping.aborted) throw interrupted(resume);
   if (!(await hasCandidates(session))) {
     const progress = showProgress();
@@ -84,6 +89,8 @@ async function allStages(session: RunSession, { stopping, resume, allowUnsafe }:
     }
   }
   await voteStage(session);
+  if (stopping.aborted) throw interrupted(resume);
   await scoreStage(session);
+  if (stopping.aborted) throw interrupted(resume);
   await session.update({ state: "complete" });
 }

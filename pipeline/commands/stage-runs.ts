@@ -3,16 +3,18 @@ import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
 import { realTimer } from "../adapters/virtual-clock/real-timer.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import type { Manifest } from "../artifacts/manifest.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
+import { UserError } from "../core/user-error.ts";
 import { runFilter } from "../stages/filter.ts";
-import { CheckpointBuilder, readSelected, runGenerate } from "../stages/generate.ts";
+import { CheckpointBuilder, type GenerateResult, readSelected, runGenerate } from "../stages/generate.ts";
 import { runLoad } from "../stages/load.ts";
 import type { Clock, Engine, Observe, ProblemReader, PythonSandbox } from "../stages/ports.ts";
-import { runScore } from "../stages/score.ts";
+import { runScore, type ScoreOptions } from "../stages/score.ts";
 import { runVote } from "../stages/vote.ts";
-import { openConfiguredEngine } from "./configured-engine.ts";
+import { type EngineTime, openConfiguredEngine } from "./configured-engine.ts";
 import { openConfiguredSandbox } from "./configured-sandbox.ts";
 import { printNote } from "./output.ts";
 import type { RunSession } from "./run-session.ts";
@@ -25,9 +27,23 @@ export async function loadStage(session: RunSession): Promise<void> {
   const startedAt = performance.now();
   const { datasets, problems, notes } = await runLoad(session.store, session.manifest.config.problems, reader);
   for (const note of notes) printNote(`note: ${note}`);
+  if (await session.store.has(turnsFile)) checkSameFiles(session.manifest.datasets, datasets);
   await session.update({ datasets });
   await session.recordStage("load", { problems, seconds: secondsSince(startedAt) });
   printNote(`load: ${problems} problems from ${datasets.length} ${datasets.length === 1 ? "file" : "files"}`);
+}
+
+type Datasets = Manifest["datasets"];
+
+/** Turns of a run belong to the problems that it began with. */
+function checkSameFiles(earlier: Datasets, now: Datasets): void {
+  for (const { set, file, sha256 } of now) {
+    const before = earlier.find((dataset) => dataset.set === set);
+    if (before === undefined || before.sha256 === sha256) continue;
+    throw new UserError(`${file} is not the file that this run began with: its sha256 was ${before.sha256}.`, {
+      hint: "Put that file back, or start a run in a new directory.",
+    });
+  }
 }
 
 export async function filterStage(session: RunSession): Promise<void> {
@@ -39,6 +55,12 @@ export async function filterStage(session: RunSession): Promise<void> {
   printNote(`filter: ${selected} kept, ${rejected} left out (rejected.jsonl says why)${flagged}`);
 }
 
+/** load and filter, unless they are done. */
+export async function selectProblems(session: RunSession): Promise<void> {
+  if (!session.manifest.stages.load) await loadStage(session);
+  if (!session.manifest.stages.filter) await filterStage(session);
+}
+
 export interface GenerateStageOptions {
   stopping: AbortSignal;
   observe: Observe;
@@ -48,68 +70,90 @@ export interface GenerateStageOptions {
 
 /** Returns whether every candidate has ended; false after an interruption. */
 export async function generateStage(session: RunSession, options: GenerateStageOptions): Promise<boolean> {
-  const { manifest, store } = session;
+  const { manifest, store, lock } = session;
   const { config, profile } = manifest;
+  const { width, replicates } = config.sampling;
   const answer = config.answer ?? profile.policy;
   const rules = reasoningRules(profile, config);
   const problems = await readSelected(store);
+  const builder = new CheckpointBuilder(problems, rules);
+  const journal = await openTurnJournal(join(store.directory, turnsFile.name), {
+    take: (row) => builder.take(row),
+    onTorn: (tail) => printNote(`note: turns.jsonl ended in ${tail}, cut off; that turn is made again`),
+    lock,
+  });
+  let tools: Tools = idleTools;
+  let result: GenerateResult;
+  let seconds: number;
+  try {
+    if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
+    if (!builder.hasEnded(problems.length * replicates * width)) tools = await openTools(session, options);
+    const { engine, sandbox, time } = tools;
+    // A process that was killed recorded no time; its turns tell.
+    const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
+    const clock = time?.clock ?? wallClock;
+    const startedAt = clock.now();
+    result = await runGenerate(
+      store,
+      problems,
+      builder.checkpoint,
+      { engine, ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }), clock, observe: options.observe },
+      {
+        config: { ...config, answer },
+        rules,
+        // A clock that was set back meanwhile must not put turns before those that are there.
+        beganAt: time ? startedAt - 1000 * spentBefore : Math.min(session.beganAt, startedAt - builder.lastEnd),
+        stopping: options.stopping,
+        secondsSpent: spentBefore,
+      },
+    );
+    seconds = round(spentBefore + (clock.now() - startedAt) / 1000);
+  } finally {
+    await closeTools(tools);
+    await journal.close();
+  }
+  // Only now that the journal is on the disk.
+  const { candidates, turns, complete } = result;
+  await session.recordStage("generate", {
+    ...{ candidates, turns: builder.turns + turns },
+    ...{ complete: complete ? 1 : 0, seconds },
+  });
+  return complete;
+}
+
+/** What candidates need in order to go on. */
+interface Tools {
+  engine: Engine;
+  sandbox: PythonSandbox;
+  time?: EngineTime | undefined;
+}
+
+/** Looks for the engine and, where programs are run, for Python; what they are is recorded. */
+async function openTools(session: RunSession, { allowUnsafe }: GenerateStageOptions): Promise<Tools> {
+  const { config, profile } = session.manifest;
   const { engine, time } = await openConfiguredEngine(config.engine, profile);
-  let sandbox: PythonSandbox | undefined;
+  const tools: Tools = { engine, sandbox: noSandbox, time };
   try {
     const server = await engine.connect();
     await session.update({ engine: server });
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
     printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
-    sandbox = noSandbox;
     if (config.strategy !== "cot" && time?.runsPrograms !== false) {
-      const opened = await openConfiguredSandbox(config, profile, { allowUnsafe: options.allowUnsafe });
-      const { description, notes } = opened;
-      sandbox = opened.sandbox;
+      const { sandbox, description, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe });
+      tools.sandbox = sandbox;
       await session.update({ sandbox: description });
       for (const note of notes) printNote(`note: ${note}`);
       printNote(`generate: Python ${description.python}, isolation: ${description.isolation}`);
     }
-    const builder = new CheckpointBuilder(problems, rules);
-    const journal = await openTurnJournal(
-      join(store.directory, turnsFile.name),
-      (row) => builder.add(row),
-      (bytes) =>
-        printNote(`note: turns.jsonl ended in half a line of ${bytes} bytes, cut off; that turn is made again`),
-    );
-    if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
-    // A process that was killed recorded no time; its turns tell.
-    const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
-    const clock = time?.clock ?? wallClock;
-    const startedAt = clock.now();
-    const record = (complete: boolean, turns: number, candidates: number) =>
-      session.recordStage("generate", {
-        candidates,
-        turns: builder.turns + turns,
-        complete: complete ? 1 : 0,
-        seconds: round(spentBefore + (clock.now() - startedAt) / 1000),
-      });
-    try {
-      const result = await runGenerate(
-        store,
-        problems,
-        builder.checkpoint,
-        { engine, ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }), clock, observe: options.observe },
-        {
-          config: { ...config, answer },
-          rules,
-          beganAt: time ? startedAt - 1000 * spentBefore : session.beganAt,
-          stopping: options.stopping,
-          secondsSpent: spentBefore,
-        },
-      );
-      await record(result.complete, result.turns, result.candidates);
-      return result.complete;
-    } finally {
-      await journal.close();
-    }
-  } finally {
-    await closeAll(engine, sandbox);
+    return tools;
+  } catch (error) {
+    await closeTools(tools);
+    throw error;
   }
+}
+
+async function closeTools({ engine, sandbox }: Tools): Promise<void> {
+  await Promise.allSettled([engine.close(), sandbox.close()]);
 }
 
 export async function voteStage(session: RunSession): Promise<void> {
@@ -120,14 +164,16 @@ export async function voteStage(session: RunSession): Promise<void> {
 
 export async function scoreStage(session: RunSession): Promise<Summary> {
   const startedAt = performance.now();
-  const { config, profile, runId } = session.manifest;
-  const policy = config.answer ?? profile.policy;
-  const summary = await runScore(session.store, {
-    ...{ policy, vote: config.vote, runId },
-    setting: { slots: slotsOf(config), depth: config.sampling.depth, afterAnswer: profile.afterAnswer },
-  });
+  const summary = await runScore(session.store, scoreOptions(session.manifest));
   await session.recordStage("score", { problems: summary.all.problems, seconds: secondsSince(startedAt) });
   return summary;
+}
+
+export function scoreOptions({ config, profile, runId }: Pick<Manifest, "config" | "profile" | "runId">): ScoreOptions {
+  return {
+    ...{ policy: config.answer ?? profile.policy, vote: config.vote, runId },
+    setting: { slots: slotsOf(config), depth: config.sampling.depth, afterAnswer: profile.afterAnswer },
+  };
 }
 
 /** Turns that can be in flight at a time. */
@@ -139,10 +185,6 @@ export async function hasCandidates(session: RunSession): Promise<boolean> {
   return session.manifest.stages.generate?.complete === 1 && (await session.store.has(candidatesFile));
 }
 
-async function closeAll(engine: Engine, sandbox: PythonSandbox | undefined): Promise<void> {
-  await Promise.allSettled([engine.close(), sandbox?.close()]);
-}
-
 /** `cot` runs no code. */
 const noSandbox: PythonSandbox = {
   describe: () => Promise.reject(new Error("no Python is needed")),
@@ -150,6 +192,15 @@ const noSandbox: PythonSandbox = {
   endSession: () => {},
   close: () => Promise.resolve(),
 };
+
+const noEngine: Engine = {
+  connect: () => Promise.reject(new Error("no engine is needed")),
+  generate: () => Promise.reject(new Error("no engine is needed")),
+  close: () => Promise.resolve(),
+};
+
+/** Where the journal tells how every candidate ended. */
+const idleTools: Tools = { engine: noEngine, sandbox: noSandbox };
 
 export const wallClock: Clock = {
   // Since the epoch as it was when the process started, so that it goes on where an earlier process of a run was.

@@ -1,15 +1,13 @@
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
-import { parseRow } from "../adapters/run-directory/jsonl-rows.ts";
+import { readJournal } from "../adapters/run-directory/journal-lines.ts";
 import { openRunDirectory, readSummary } from "../adapters/run-directory/run-directory.ts";
 import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
-import { readLines } from "../adapters/text-lines/read-lines.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import { voteKey } from "../artifacts/identifier.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
-import { endOfTurn } from "../core/covered-time.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
@@ -102,16 +100,10 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
   const policy = config.answer ?? profile.policy;
   const { width, replicates } = config.sampling;
   const builder = new CheckpointBuilder(selected, reasoningRules(profile, config));
-  let lastTurnMilliseconds: number | null = null;
   if (await store.has(turnsFile)) {
-    const path = join(store.directory, turnsFile.name);
-    for await (const line of readLines(path)) {
-      if (!line.complete) break;
-      const row = parseRow(path, line, turnsFile);
-      builder.add(row);
-      lastTurnMilliseconds = Math.max(lastTurnMilliseconds ?? 0, endOfTurn(row));
-    }
+    await readJournal(join(store.directory, turnsFile.name), (row) => builder.take(row));
   }
+  const lastTurnMilliseconds = builder.turns > 0 ? builder.lastEnd : null;
   const all = [...builder.checkpoint.candidates.values()];
   const isOver = stages.generate?.complete === 1 && (await store.has(candidatesFile));
   const ended = isOver

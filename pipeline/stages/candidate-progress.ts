@@ -3,8 +3,8 @@ import type { Candidate, CandidateOutcome } from "../artifacts/candidate.ts";
 import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf } from "../core/answer-policy.ts";
-import { advance, type ReasoningRules, type Trace } from "../core/trace.ts";
-import { UserError } from "../core/user-error.ts";
+import { advance, type Decision, type ReasoningRules, type Trace } from "../core/trace.ts";
+import type { RowRefusal } from "./ports.ts";
 
 /** How far a candidate has come. A finished one holds no text any more: there may be hundreds of thousands. */
 export interface CandidateProgress {
@@ -20,38 +20,41 @@ export function startProgress(key: CandidateKey, trace: Trace): CandidateProgres
   return { key, trace, tokens: { prompt: 0, completion: 0 }, milliseconds: 0 };
 }
 
+/** What keeps a row of the journal from being a candidate's next turn. */
+export function refusalOf({ trace }: CandidateProgress, row: Turn): RowRefusal | undefined {
+  if (row.turn === trace.turns && !trace.ended) return undefined;
+  const which = `${candidateKey(row)}, turn ${row.turn}`;
+  if (row.turn < trace.turns) return { reason: `${which} stands there already`, repeated: true };
+  if (trace.ended) return { reason: `${which} comes after the candidate's end`, repeated: false };
+  return { reason: `${which} comes before turn ${trace.turns}`, repeated: false };
+}
+
 /**
- * The progress after a turn, live or read back from the journal: the same fold, so that a resumed candidate goes on
- * exactly as it would have gone on undisturbed.
+ * The progress after its next turn, live or read back from the journal: the same fold, so that a resumed candidate goes
+ * on exactly as it would have gone on undisturbed.
  */
 export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row: Turn): CandidateProgress {
-  if (row.turn !== progress.trace.turns || progress.trace.ended) {
-    const which = `${candidateKey(row)}, turn ${row.turn}`;
-    throw new UserError(
-      row.turn < progress.trace.turns
-        ? `turns.jsonl holds ${which} twice.`
-        : `turns.jsonl: ${which} does not follow turn ${progress.trace.turns - 1}.`,
-      { hint: "The journal was changed by hand or written by two processes. Start the run in a new directory." },
-    );
-  }
-  const written = progress.trace.text + row.text;
-  const trace = advance(rules, progress.trace, row, row.execution);
+  const trace = advance(rules, progress.trace, row, row.execution, recordedDecision(row));
   return {
     key: progress.key,
-    trace: trace.ended ? { ...trace, prompt: "", text: "", executedBlocks: [] } : trace,
+    trace: trace.ended ? { ...trace, prompt: "", text: "", writtenBack: "", executedBlocks: [] } : trace,
     tokens: {
       prompt: progress.tokens.prompt + row.tokens.prompt,
       completion: progress.tokens.completion + row.tokens.completion,
     },
     milliseconds: progress.milliseconds + row.milliseconds + (row.execution?.milliseconds ?? 0),
-    ...(trace.text === "" ? {} : { tokensAtMost: tokensAtMost(row, written, trace.text) }),
+    ...(trace.ended || trace.text === "" ? {} : { tokensAtMost: tokensAtMost(row, trace.writtenBack) }),
   };
 }
 
-/** A byte is a token at most; what the engine has counted is exact. */
-function tokensAtMost({ tokens }: Turn, counted: string, text: string): number {
-  const added = Math.max(0, Buffer.byteLength(text) - Buffer.byteLength(counted));
-  return tokens.prompt + tokens.completion + added + tokenizationSlack;
+/** A row has code exactly where that was to be run. */
+function recordedDecision({ code }: Turn): Decision | undefined {
+  return code === undefined ? undefined : { kind: "execute", code, earlier: [] };
+}
+
+/** A byte is a token at most; what the engine has counted, up to the end of its message, is exact. */
+function tokensAtMost({ tokens }: Turn, writtenBack: string): number {
+  return tokens.prompt + tokens.completion + Buffer.byteLength(writtenBack) + tokenizationSlack;
 }
 
 /** Text that is tokenised anew may split otherwise at the seam. */

@@ -6,15 +6,15 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
 import { allowedSeconds } from "../core/budget.ts";
-import { WorkedTime } from "../core/covered-time.ts";
+import { endOfTurn, WorkedTime } from "../core/covered-time.ts";
 import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
 import { Admission } from "./admission.ts";
-import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
-import type { Observe, RunStore } from "./ports.ts";
+import { type CandidateProgress, refusalOf, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
+import type { Observe, RowRefusal, RunStore } from "./ports.ts";
 import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 import { VoteGroup } from "./vote-group.ts";
 import { WatchedEngine } from "./watched-engine.ts";
@@ -34,10 +34,12 @@ export interface GenerateResult {
   turns: number;
 }
 
-/** Folds the journal's rows into the candidates' progress. Rows of problems that are not selected are a UserError. */
+/** Folds the journal's rows into the candidates' progress. */
 export class CheckpointBuilder {
   readonly checkpoint = emptyCheckpoint();
   turns = 0;
+  /** When the last turn was over, in milliseconds of the run. */
+  lastEnd = 0;
   readonly #problems: ReadonlyMap<string, SelectedProblem>;
   readonly #rules: ReasoningRules;
 
@@ -46,22 +48,29 @@ export class CheckpointBuilder {
     this.#rules = rules;
   }
 
-  add(row: Turn): void {
+  /** Takes a row in. One that does not follow from those before it is left out, and the reason returned. */
+  take(row: Turn): RowRefusal | undefined {
     const key = candidateKey(row);
     const problem = this.#problems.get(row.problemId);
-    if (!problem) {
-      throw new UserError(`turns.jsonl has a turn of ${row.problemId}, which is not in selected.jsonl.`, {
-        hint: "The problems were changed after the run began. Start a new run directory.",
-      });
-    }
+    if (!problem) return { reason: `${row.problemId} is not in selected.jsonl`, repeated: false };
     const { candidates, worked } = this.checkpoint;
     const { problemId, replicate, candidate } = row;
     const before =
       candidates.get(key) ??
       startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
+    const refusal = refusalOf(before, row);
+    if (refusal) return refusal;
     candidates.set(key, withTurn(this.#rules, before, row));
     worked.add(voteKey(row), row);
     this.turns += 1;
+    this.lastEnd = Math.max(this.lastEnd, endOfTurn(row));
+    return undefined;
+  }
+
+  /** Whether these are so many candidates, all of which have ended: no engine is needed then. */
+  hasEnded(wanted: number): boolean {
+    const { candidates } = this.checkpoint;
+    return candidates.size === wanted && candidates.values().every(({ trace }) => trace.ended);
   }
 
   /** Seconds in which a turn of the run was under way. */
@@ -203,8 +212,10 @@ class GenerateRun {
   }
 
   async work(): Promise<void> {
-    const { clock } = this.#ports;
+    const { clock, journal } = this.#ports;
     const { mode } = this.#context.config.schedule;
+    const fail = () => this.#fail(journal.failed?.reason);
+    journal.failed?.addEventListener("abort", fail);
     const left = this.#totalSecondsLeft();
     const cancelTotal = left === Number.POSITIVE_INFINITY ? () => {} : clock.after(1000 * left, () => this.#endAll());
     try {
@@ -221,6 +232,7 @@ class GenerateRun {
     } finally {
       this.#admission.close();
       cancelTotal();
+      journal.failed?.removeEventListener("abort", fail);
       for (const group of this.#groups) group.stopClock();
     }
   }
@@ -233,8 +245,7 @@ class GenerateRun {
         try {
           await this.#candidate(group, progress);
         } catch (error) {
-          this.#fault ??= error;
-          this.#endAll(); // what is in flight has nowhere to go
+          this.#fail(error);
         }
       }
     };
@@ -313,6 +324,11 @@ class GenerateRun {
       lanes: schedule.mode === "exam" ? 1 : Math.max(1, Math.floor(schedule.concurrency / sampling.width)),
       secondsBefore,
     });
+  }
+
+  #fail(error: unknown): void {
+    this.#fault ??= error;
+    this.#endAll(); // what is in flight has nowhere to go
   }
 
   #endAll(): void {

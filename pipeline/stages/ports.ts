@@ -68,7 +68,10 @@ export interface EngineLoad {
 
 /** A model server. Faults are retried within `generate`; it throws only for a bug. */
 export interface Engine {
-  /** Looks for the server and its model. Throws a UserError (exit code 3 or 2) that says what is wrong. */
+  /**
+   * Looks for the server and its model. Throws a UserError (exit code 3 or 2) that says what is wrong. Of several servers all
+   * are needed the first time, and one when it is looked for again.
+   */
   connect(): Promise<EngineDescription>;
   generate(request: GenerationRequest): Promise<Generation | NoGeneration>;
   /** Undefined where the engine does not tell. Never throws. */
@@ -140,7 +143,15 @@ export interface RunStore {
 /** The append-only record of finished turns. */
 export interface Journal {
   append(row: Turn): Promise<void>;
+  /** Aborts, with the error, once rows can no longer be kept: the run has to end. */
+  failed?: AbortSignal | undefined;
   close(): Promise<void>;
+}
+
+/** Why a row of the journal does not follow from the rows before it. */
+export interface RowRefusal {
+  reason: string;
+  repeated: boolean; // its turn stands there already
 }
 
 /** Reads the problems of a source: a card's file or one of the user's own. Faults are UserErrors with file and line. */

@@ -71,7 +71,7 @@ export async function generate({ problems: count, config = {}, say, ...setting }
   const rules = reasoningRules(profile, parsed);
   const problems = Array.from({ length: count }, (_, index) => problem(`set/p${index}`, "42"));
   const builder = new CheckpointBuilder(problems, rules);
-  for (const row of setting.journal ?? []) builder.add(row);
+  for (const row of setting.journal ?? []) builder.take(row);
 
   const turns: Turn[] = [];
   const events: GenerateEvent[] = [];

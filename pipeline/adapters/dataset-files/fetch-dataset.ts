@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { EnvHttpProxyAgent } from "undici";
 import type { DatasetCard } from "../../artifacts/dataset-card.ts";
 import { exitCodes, UserError } from "../../core/user-error.ts";
-import { lockRun } from "../run-directory/run-lock.ts";
+import { lockRun, type RunLock } from "../run-directory/run-lock.ts";
 import { fileFault } from "./data-file.ts";
 import { type DownloadProgress, discardPartial, download, partialNotePath } from "./download.ts";
 import { withCard } from "./load-problems.ts";
@@ -42,11 +42,11 @@ export async function fetchDataset(card: DatasetCard, options: FetchOptions = {}
   if (!again && (await isFile(path))) return describeCached(card, path);
   const url = sourceUrl(card, environment);
   await makeDirectory(dirname(path));
-  const release = await lockCacheFolder(dirname(path));
+  const lock = await lockCacheFolder(dirname(path));
   try {
     return await downloadTo(path, url, card, { ...options, environment });
   } finally {
-    await release();
+    await lock.release();
   }
 }
 
@@ -81,7 +81,7 @@ async function downloadTo(
 }
 
 /** Two processes must not write one partial file. */
-async function lockCacheFolder(folder: string): Promise<() => Promise<void>> {
+async function lockCacheFolder(folder: string): Promise<RunLock> {
   try {
     return await lockRun(folder);
   } catch (error) {

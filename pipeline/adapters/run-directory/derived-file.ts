@@ -1,24 +1,35 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { fileFault } from "./file-fault.ts";
+import type { RunLock } from "./run-lock.ts";
 
 const bufferedCharacters = 1 << 18;
+
+interface DerivedFileOptions {
+  encoding?: BufferEncoding; // utf8
+  lock?: RunLock | undefined;
+}
 
 /**
  * Writes a file whole: to a temporary name beside it, synced, then renamed, so that a reader and a crash see the old
  * content or the new and nothing between. Returns the number of pieces.
  */
-export async function writeDerived(path: string, pieces: Iterable<string> | AsyncIterable<string>): Promise<number> {
+export async function writeDerived(
+  path: string,
+  pieces: Iterable<string> | AsyncIterable<string>,
+  { encoding = "utf8", lock }: DerivedFileOptions = {},
+): Promise<number> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = await open(temporary, "w");
     let count: number;
     try {
-      count = await writeAll(file, pieces);
+      count = await writeAll(file, pieces, encoding);
       await file.sync();
     } finally {
       await file.close();
     }
+    await lock?.confirm();
     await rename(temporary, path);
     await syncDirectory(dirname(path));
     return count;
@@ -28,17 +39,21 @@ export async function writeDerived(path: string, pieces: Iterable<string> | Asyn
   }
 }
 
-async function writeAll(file: FileHandle, pieces: Iterable<string> | AsyncIterable<string>): Promise<number> {
+async function writeAll(
+  file: FileHandle,
+  pieces: Iterable<string> | AsyncIterable<string>,
+  encoding: BufferEncoding,
+): Promise<number> {
   let buffered = "";
   let count = 0;
   for await (const piece of pieces) {
     buffered += piece;
     count += 1;
     if (buffered.length < bufferedCharacters) continue;
-    await file.appendFile(buffered);
+    await file.appendFile(buffered, encoding);
     buffered = "";
   }
-  await file.appendFile(buffered);
+  await file.appendFile(buffered, encoding);
   return count;
 }
 

@@ -3,22 +3,29 @@ import { UserError } from "../../core/user-error.ts";
 const remedies: Record<string, string> = {
   ENOSPC: "The disk is full. Free some space and run the same command again: it goes on where it stopped.",
   EDQUOT: "The disk quota is used up. Free some space and run the same command again: it goes on where it stopped.",
+  EFBIG: "The file is larger than is allowed here. Raise the limit (ulimit -f) and run the same command again.",
   EROFS: "The file system is read-only. Choose another directory with --out.",
   EACCES: "Check the permissions, or choose another directory with --out.",
   EPERM: "Check the permissions, or choose another directory with --out.",
   EMFILE: "Too many files are open. Raise the limit (ulimit -n) and run the same command again.",
   ENFILE: "The system has too many files open. Close some programs and run the same command again.",
   ENOENT: "The directory is gone. Was it moved or deleted while the run went on?",
+  ESTALE: "The network file system has lost the file. Was it moved or deleted while the run went on?",
   EEXIST: "A file of that name stands there. Choose another directory with --out.",
   ENOTDIR: "A part of the path is a file.",
   EISDIR: "A directory stands where a file should be.",
-  EIO: "The disk reported an error.",
+  EIO: "The disk reported an error. Check it, then run the same command again.",
 };
 
 /** A fault of the file system as an error for the user; anything else is passed on as it is. */
 export function fileFault(action: string, path: string, error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const hint = remedies[code];
-  if (hint === undefined) return error;
+  const code = errorCode(error);
+  if (!(error instanceof Error && "syscall" in error)) return error;
+  const hint = remedies[code] ?? "Look for the cause, then run the same command again: it goes on where it stopped.";
   return new UserError(`Cannot ${action} ${path}: ${code}.`, { hint, cause: error });
+}
+
+/** Of a fault of the file system, such as ENOENT; empty for anything else. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

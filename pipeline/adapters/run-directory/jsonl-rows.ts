@@ -1,17 +1,26 @@
+import { isUtf8 } from "node:buffer";
 import type { ArtifactFile } from "../../artifacts/artifact-file.ts";
 import { describeIssues } from "../../core/schema-issue.ts";
-import { UserError } from "../../core/user-error.ts";
 import { type Line, readLines, textOf } from "../text-lines/read-lines.ts";
+import { BadLines } from "./bad-lines.ts";
 import { fileFault } from "./file-fault.ts";
 
-/** The validated rows of a JSONL file, streamed. A bad row is a UserError with file, line, field and what was expected. */
+/**
+ * The validated rows of a JSONL file, streamed. After a bad one no more are given; at the end a DamagedFile tells how
+ * many there are, with line, field and what was expected. Blank lines are nothing: people write such files, too.
+ */
 export async function* readRows<Row>(path: string, file: ArtifactFile<Row>): AsyncGenerator<Row> {
+  const bad = new BadLines(path);
   for await (const line of linesOf(path)) {
-    if (textOf(line).trim() !== "") yield parseRow(path, line, file);
+    const read = rowOn(line, file);
+    if (read.kind === "bad") bad.add(line, read.reason);
+    else if (read.kind === "row" && bad.isEmpty) yield read.row;
   }
+  bad.check();
 }
 
-async function* linesOf(path: string): AsyncGenerator<Line> {
+/** The lines of a file; one that cannot be read is a UserError. */
+export async function* linesOf(path: string): AsyncGenerator<Line> {
   try {
     yield* readLines(path);
   } catch (error) {
@@ -19,25 +28,25 @@ async function* linesOf(path: string): AsyncGenerator<Line> {
   }
 }
 
-export function parseRow<Row>(path: string, line: Line, { schema }: ArtifactFile<Row>): Row {
-  const where = `${path}, line ${line.number} (byte ${line.offset})`;
+/** What stands on a line. */
+export type RowRead<Row> = { kind: "row"; row: Row } | { kind: "blank" } | { kind: "bad"; reason: string };
+
+export function rowOn<Row>(line: Line, { schema }: ArtifactFile<Row>): RowRead<Row> {
+  if (!isUtf8(line.bytes)) return { kind: "bad", reason: "not UTF-8" };
+  const text = textOf(line);
+  if (text.trim() === "") return { kind: "blank" };
   let value: unknown;
   try {
-    value = JSON.parse(textOf(line));
-  } catch (error) {
-    const torn = line.complete ? "" : " The last line is torn.";
-    throw new UserError(`${where}: not JSON: ${excerpt(textOf(line))}${torn}`, {
-      hint: "Each line must be one JSON object. Mend or remove the line.",
-      cause: error,
-    });
+    value = JSON.parse(text);
+  } catch {
+    return { kind: "bad", reason: `not JSON: ${excerpt(text)}${line.complete ? "" : " The last line is torn."}` };
   }
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new UserError(`${where}: ${describeIssues(schema, result.error).join("; ")}`, {
-    hint: "Mend the row; free data may stand under meta.",
-  });
+  if (result.success) return { kind: "row", row: result.data };
+  return { kind: "bad", reason: describeIssues(schema, result.error).slice(0, 5).join("; ") };
 }
 
 function excerpt(text: string): string {
+  if (text.includes("\0")) return "NUL bytes, which a power cut can leave";
   return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }

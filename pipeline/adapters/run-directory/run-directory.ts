@@ -1,14 +1,17 @@
 import { mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { ZodType } from "zod";
 import { type ArtifactFile, manifestFile, summaryFile } from "../../artifacts/artifact-file.ts";
 import { type Manifest, manifestSchema } from "../../artifacts/manifest.ts";
 import { type Summary, summarySchema } from "../../artifacts/summary.ts";
 import { describeIssues } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import type { RunStore } from "../../stages/ports.ts";
+import { DamagedFile } from "./damaged-file.ts";
 import { writeDerived } from "./derived-file.ts";
-import { fileFault } from "./file-fault.ts";
+import { errorCode, fileFault } from "./file-fault.ts";
 import { readRows } from "./jsonl-rows.ts";
+import type { RunLock } from "./run-lock.ts";
 
 /** Which stage writes a file: what to run where it is missing. */
 const writers: Record<string, string> = {
@@ -21,25 +24,26 @@ const writers: Record<string, string> = {
   "verdicts.jsonl": "score",
 };
 
-/** A run's artifacts in a directory, which is made if `create` is given. */
-export async function openRunDirectory(directory: string, { create = false } = {}): Promise<RunStore> {
-  if (create) {
-    await makeDirectory(resolve(directory)).catch((error: unknown) => {
-      throw fileFault("create", directory, error);
-    });
-  } else if (!(await isDirectory(directory))) {
-    throw new UserError(`There is no run directory ${directory}.`, {
-      hint: "`sctir run CONFIG --out DIR` makes one.",
-    });
-  }
-  return new RunDirectory(directory);
+/** A run's artifacts in a directory. With a lock, nothing is written once that is lost. */
+export async function openRunDirectory(directory: string, lock?: RunLock): Promise<RunStore> {
+  if (await isDirectory(directory)) return new RunDirectory(directory, lock);
+  throw new UserError(`There is no run directory ${directory}.`, { hint: "`sctir run CONFIG --out DIR` makes one." });
+}
+
+/** Makes a run's directory, unless it is there. */
+export async function createRunDirectory(directory: string): Promise<void> {
+  await makeDirectory(resolve(directory)).catch((error: unknown) => {
+    throw fileFault("create", directory, error);
+  });
 }
 
 class RunDirectory implements RunStore {
   readonly directory: string;
+  readonly #lock: RunLock | undefined;
 
-  constructor(directory: string) {
+  constructor(directory: string, lock: RunLock | undefined) {
     this.directory = directory;
+    this.#lock = lock;
   }
 
   has({ name }: ArtifactFile<unknown>): Promise<boolean> {
@@ -60,63 +64,67 @@ class RunDirectory implements RunStore {
     async function* lines() {
       for await (const row of rows) yield `${JSON.stringify(schema.parse(row))}\n`;
     }
-    return writeDerived(join(this.directory, name), lines());
+    return this.#write(name, lines());
   }
 
   async readManifest(): Promise<Manifest | undefined> {
-    const path = join(this.directory, manifestFile);
-    let text: string;
-    try {
-      text = await readFile(path, "utf8");
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-      throw fileFault("read", path, error);
-    }
-    return parseDocument(path, text, manifestSchema);
+    return readDocument(join(this.directory, manifestFile), manifestSchema);
   }
 
   async writeManifest(manifest: Manifest): Promise<void> {
-    const text = `${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`;
-    await writeDerived(join(this.directory, manifestFile), [text]);
+    await this.#write(manifestFile, [`${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`]);
   }
 
   async writeSummary(summary: Summary): Promise<void> {
-    await writeDerived(join(this.directory, summaryFile), [
-      `${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`,
-    ]);
+    await this.#write(summaryFile, [`${JSON.stringify(summarySchema.parse(summary), null, 2)}\n`]);
+  }
+
+  #write(name: string, pieces: Iterable<string> | AsyncIterable<string>): Promise<number> {
+    return writeDerived(join(this.directory, name), pieces, { lock: this.#lock });
   }
 }
 
 /** A run's summary, if it has been scored. */
 export async function readSummary(directory: string): Promise<Summary | undefined> {
-  const path = join(directory, summaryFile);
-  if (!(await exists(path))) return undefined;
-  return parseDocument(path, await readFile(path, "utf8"), summarySchema);
+  return readDocument(join(directory, summaryFile), summarySchema);
 }
 
-function parseDocument<Value>(path: string, text: string, schema: import("zod").ZodType<Value>): Value {
+/** Undefined where there is none. */
+async function readDocument<Value>(path: string, schema: ZodType<Value>): Promise<Value | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw fileFault("read", path, error);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    throw new UserError(`${path}: not JSON: ${error instanceof Error ? error.message : error}`, {
-      hint: "The file was changed by hand or damaged. Restore it, or start the run in a new directory.",
-      cause: error,
-    });
+  } catch (cause) {
+    throw new DamagedFile(path, `${path}: not JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw new UserError(`${path}: ${describeIssues(schema, result.error).slice(0, 5).join("; ")}`, {
-    hint: "Was it written by another version of sctir?",
-  });
+  const message = `${path}: ${describeIssues(schema, result.error).slice(0, 5).join("; ")}`;
+  // Not to be set aside: the version that wrote it can read it.
+  if (isOfOtherFormat(value))
+    throw new UserError(message, { hint: "It was written by another version of sctir. Use that." });
+  throw new DamagedFile(path, message);
+}
+
+function isOfOtherFormat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("formatVersion" in value)) return false;
+  return typeof value.formatVersion === "number" && value.formatVersion !== 1;
 }
 
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+    throw fileFault("read", path, error);
   }
 }
 
@@ -126,8 +134,7 @@ async function makeDirectory(path: string): Promise<void> {
     await mkdir(path);
   } catch (error) {
     if (await isDirectory(path)) return;
-    const lacksParent = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!lacksParent || (await isDirectory(dirname(path)))) throw error;
+    if (errorCode(error) !== "ENOENT" || (await isDirectory(dirname(path)))) throw error;
     await makeDirectory(dirname(path));
     await makeDirectory(path);
   }

@@ -1,24 +1,33 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { turnsFile } from "../../artifacts/artifact-file.ts";
 import { type Turn, turnSchema } from "../../artifacts/turn.ts";
+import { UserError } from "../../core/user-error.ts";
 import type { Journal } from "../../stages/ports.ts";
-import { readLines } from "../text-lines/read-lines.ts";
 import { syncDirectory } from "./derived-file.ts";
-import { fileFault } from "./file-fault.ts";
-import { parseRow } from "./jsonl-rows.ts";
-
-/** At most so much of finished work is at risk from a power cut; a crash of the process alone loses none. */
-const syncIntervalMilliseconds = 1000;
+import { errorCode, fileFault } from "./file-fault.ts";
+import { readJournal, type TakeRow } from "./journal-lines.ts";
+import type { RunLock } from "./run-lock.ts";
 
 /**
- * Opens a run's journal, handing each of its rows to `onRow` in order. A torn last line, the trace of a crash in
- * mid-write, is cut off and reported; any other bad line is a UserError.
+ * What has been finished for longer is on the disk, unless syncing itself takes longer. That much is at risk from a
+ * power cut; a crash of the process alone loses no row.
+ */
+const syncIntervalMilliseconds = 1000;
+
+interface JournalOptions {
+  take?: TakeRow;
+  /** Told what stood behind the last whole row and was cut off. */
+  onTorn?: (tail: string) => void;
+  lock?: RunLock;
+}
+
+/**
+ * Opens a run's journal, handing each of its rows to `take` in order. A torn last line, the trace of a crash in
+ * mid-write, is cut off and reported; any other bad line is a DamagedFile, and nothing is changed then.
  */
 export async function openTurnJournal(
   path: string,
-  onRow: (row: Turn) => void,
-  onTorn: (bytes: number) => void,
+  { take = () => undefined, onTorn = () => {}, lock }: JournalOptions = {},
 ): Promise<Journal> {
   let file: FileHandle;
   try {
@@ -28,49 +37,54 @@ export async function openTurnJournal(
     throw fileFault("open", path, error);
   }
   try {
-    for await (const line of readLines(path)) {
-      if (!line.complete) {
-        await file.truncate(line.offset);
-        await file.sync();
-        onTorn(line.bytes.length);
-        break;
-      }
-      onRow(parseRow(path, line, turnsFile));
+    const torn = await readJournal(path, take);
+    if (torn) {
+      await file.truncate(torn.offset);
+      await file.sync();
+      onTorn(torn.tail);
     }
   } catch (error) {
     await file.close();
-    throw fileFault("read", path, error);
+    throw fileFault("open", path, error);
   }
-  return new TurnJournal(path, file);
+  return new TurnJournal(path, file, lock);
 }
 
 class TurnJournal implements Journal {
   readonly #path: string;
   readonly #file: FileHandle;
-  #last: Promise<void> = Promise.resolve();
-  #failure: unknown;
-  #dirty = false;
+  readonly #lock: RunLock | undefined;
+  readonly #failed = new AbortController();
   readonly #timer: NodeJS.Timeout;
+  #last: Promise<void> = Promise.resolve();
+  #syncing: Promise<void> | undefined;
+  #dirty = false;
 
-  constructor(path: string, file: FileHandle) {
+  constructor(path: string, file: FileHandle, lock: RunLock | undefined) {
     this.#path = path;
     this.#file = file;
-    this.#timer = setInterval(() => this.#sync(), syncIntervalMilliseconds);
+    this.#lock = lock;
+    lock?.lost.addEventListener("abort", () => this.#fail(lock.lost.reason), { once: true });
+    this.#timer = setInterval(() => void this.#sync(), syncIntervalMilliseconds);
     this.#timer.unref();
+  }
+
+  /** After a failed write the file may end in half a line, after a failed sync pages may be lost: no row comes after it. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
   }
 
   /** One write per row, in the order of the calls; resolves once the row is with the operating system. */
   append(row: Turn): Promise<void> {
-    const line = `${JSON.stringify(turnSchema.parse(row))}\n`;
+    const line = Buffer.from(`${JSON.stringify(turnSchema.parse(row))}\n`);
     this.#last = this.#last.then(async () => {
-      // After a failed write the file may end in half a line: a further row would be glued to it and lost.
-      if (this.#failure !== undefined) throw this.#failure;
+      this.failed.throwIfAborted();
       try {
-        await this.#file.appendFile(line);
+        await this.#lock?.confirm();
+        await this.#write(line);
         this.#dirty = true;
       } catch (error) {
-        this.#failure = fileFault("write", this.#path, error);
-        throw this.#failure;
+        throw this.#fail(fileFault("write", this.#path, error));
       }
     });
     const written = this.#last;
@@ -78,21 +92,56 @@ class TurnJournal implements Journal {
     return written;
   }
 
-  #sync(): void {
-    if (!this.#dirty || this.#failure !== undefined) return;
+  async #write(line: Buffer): Promise<void> {
+    // A disk that fills up takes a part of the row; trying the rest tells why.
+    for (let rest = line; rest.length > 0; ) {
+      const { bytesWritten } = await this.#file.write(rest);
+      rest = rest.subarray(bytesWritten);
+    }
+  }
+
+  /** One at a time, however long it takes. Never throws. */
+  #sync(): Promise<void> {
+    this.#syncing ??= this.#syncOnce()
+      .catch((error: unknown) => void this.#fail(fileFault("sync", this.#path, error)))
+      .finally(() => {
+        this.#syncing = undefined;
+      });
+    return this.#syncing;
+  }
+
+  async #syncOnce(): Promise<void> {
+    if (this.failed.aborted) return;
+    await this.#checkPlace();
+    if (!this.#dirty) return;
     this.#dirty = false;
-    this.#file.datasync().catch((error: unknown) => {
-      this.#failure ??= fileFault("sync", this.#path, error);
+    await this.#file.datasync();
+  }
+
+  /** A file that is open can be written for ever, also when nobody can find it any more. */
+  async #checkPlace(): Promise<void> {
+    const own = await this.#file.stat({ bigint: true });
+    const there = await stat(this.#path, { bigint: true }).catch((error: unknown) => {
+      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
+      throw error;
     });
+    if (there?.ino === own.ino && there.dev === own.dev) return;
+    throw new UserError(`${this.#path} was moved, replaced or deleted while it was written.`, {
+      hint: "Nothing more is written. What was moved can be gone on with: the same command, with --out.",
+    });
+  }
+
+  #fail(error: unknown): unknown {
+    this.#failed.abort(error); // the first one counts
+    return this.failed.reason;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#last;
-    try {
-      if (this.#failure === undefined) await this.#file.sync();
-    } finally {
-      await this.#file.close();
-    }
+    await this.#syncing; // it may have begun before the last row was written
+    await this.#sync();
+    await this.#file.close().catch((error: unknown) => this.#fail(fileFault("close", this.#path, error)));
+    this.failed.throwIfAborted();
   }
 }

@@ -18,5 +18,9 @@ export function sandboxOnVirtualTime(sandbox: PythonSandbox, clock: VirtualClock
 
 /** Rows are written while time stands still. */
 export function journalOnVirtualTime(journal: Journal, clock: VirtualClock): Journal {
-  return { append: (row) => clock.during(journal.append(row)), close: () => journal.close() };
+  return {
+    append: (row) => clock.during(journal.append(row)),
+    failed: journal.failed,
+    close: () => journal.close(),
+  };
 }

@@ -1,14 +1,16 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openRunDirectory } from "../../../pipeline/adapters/run-directory/run-directory.ts";
+import { createRunDirectory, openRunDirectory } from "../../../pipeline/adapters/run-directory/run-directory.ts";
 import { candidatesFile, selectedFile } from "../../../pipeline/artifacts/artifact-file.ts";
 import { candidate, problem } from "../../helpers/run-rows.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
 describe("a run directory", () => {
   it("gives back the rows that were written, and leaves no temporary file", async () => {
-    const store = await openRunDirectory(join(await temporaryFolder(), "deep/run"), { create: true });
+    const folder = join(await temporaryFolder(), "deep/run");
+    await createRunDirectory(folder);
+    const store = await openRunDirectory(folder);
     const rows = [problem("aime/1", "12"), { ...problem("aime/2", "-4"), flags: ["borderline"] }];
     expect(await store.replace(selectedFile, rows)).toBe(2);
     expect(await Array.fromAsync(store.rows(selectedFile))).toEqual(rows);
