@@ -1,4 +1,5 @@
 import { studentTwoSided } from "../quantile.ts";
+import { sum } from "../sum.ts";
 import { intervalLevel } from "../wilson.ts";
 
 export interface ClusteredInterval {
@@ -13,8 +14,8 @@ export interface ClusteredInterval {
  * Student's t interval for the mean of all values, where values of one cluster may depend on each other and those of
  * different clusters do not: the differences of two runs, say, with a problem's replicates as a cluster.
  *
- * The variance is Miller's for clustered and paired values (2024, https://arxiv.org/abs/2411.00640, equation 4:
- * Σ_clusters (Σ(x - x̄))² / N²) with the correction CR2 for few clusters, each cluster's part over 1 - its share of the
+ * The variance is Miller's for clustered and paired values (2024, https://arxiv.org/abs/2411.00640), the sum over
+ * clusters of (Σ(x - x̄))² / N², with the correction CR2 for few clusters, each cluster's part over 1 - its share of the
  * values, and the degrees of freedom that belong to it (Bell and McCaffrey 2002, Survey Methodology 28(2), 169-181). With
  * clusters of equal size that is the plain t interval of the clusters' means, with one degree less than clusters.
  *
@@ -26,12 +27,12 @@ export function clusteredInterval(
   level = intervalLevel,
 ): ClusteredInterval | undefined {
   const values = clusters.flat();
-  const estimate = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const estimate = sum(values) / values.length;
   let [variance, shareSquares, weights, weightSquares] = [0, 0, 0, 0];
   for (const cluster of clusters) {
     const share = cluster.length / values.length;
     if (share === 1) return undefined;
-    const residual = cluster.reduce((sum, value) => sum + (value - estimate) / values.length, 0);
+    const residual = sum(cluster.map((value) => value - estimate)) / values.length;
     const weight = share ** 2 / (1 - share);
     variance += residual ** 2 / (1 - share);
     shareSquares += share ** 2;

@@ -1,4 +1,5 @@
 import { normalCumulative, normalQuantile } from "../quantile.ts";
+import { sum } from "../sum.ts";
 import { intervalLevel } from "../wilson.ts";
 import { asMultiples } from "./lattice.ts";
 
@@ -20,6 +21,9 @@ const largestWork = 1e8;
 /** Chances smaller than this are left out, of which there are never so many that they matter. */
 const negligible = 1e-20;
 
+/** Means, and sums of chances, that are equal but for rounding differ by less. */
+const rounding = 1e-12;
+
 /**
  * The BCa bootstrap interval (Efron 1987, https://doi.org/10.1080/01621459.1987.10478410; Efron and Tibshirani 1993, An
  * Introduction to the Bootstrap, 14.3) of the mean of `differences`, one for each independent pair.
@@ -37,13 +41,13 @@ export function pairedBootstrap(
   { random, resamples = 10_000, level = intervalLevel }: { random: () => number; resamples?: number; level?: number },
 ): BootstrapInterval | undefined {
   const values = differences.toSorted((a, b) => a - b);
-  const mean = values.reduce((sum, value) => sum + value / values.length, 0);
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const cubes = values.reduce((sum, value) => sum + (value - mean) ** 3, 0);
+  const mean = sum(values) / values.length;
+  const squares = sum(values.map((value) => (value - mean) ** 2));
+  const cubes = sum(values.map((value) => (value - mean) ** 3));
   if (!(squares > 1e-24)) return undefined;
 
   const exact = exactMeans(values);
-  const { below, quantile } = exact ?? randomMeans(values, mean, resamples, random);
+  const { below, quantile } = exact ?? randomMeans(values, resamples, random);
   const bias = normalQuantile(below);
   const acceleration = cubes / 6 / squares ** 1.5; // less than a sixth, so that nothing is divided by 0
   const z = normalQuantile((1 + level) / 2);
@@ -58,22 +62,26 @@ function exactMeans(values: readonly number[]): Means | undefined {
   const multiples = asMultiples(values);
   if (!multiples) return undefined;
   const n = multiples.length;
-  const seen = multiples.reduce((sum, multiple) => sum + multiple, 0);
-  const squares = multiples.reduce((sum, multiple) => sum + (multiple - seen / n) ** 2, 0);
+  const seen = sum(multiples);
+  const squares = sum(multiples.map((multiple) => (multiple - seen / n) ** 2));
   // Sums reach over 20 of their deviations at most, the halves that they are made from over 20 / √2 each, and so on.
   if (400 * squares > largestWork) return undefined;
 
-  const first = Math.min(...multiples);
-  const one = new Float64Array(Math.max(...multiples) - first + 1);
+  const [first = 0, last = 0] = [multiples[0], multiples[n - 1]]; // in order, as the values are
+  const one = new Float64Array(last - first + 1);
   for (const multiple of multiples) one[multiple - first] = (one[multiple - first] ?? 0) + 1 / n;
   const sums = sumOf(n, { first, chances: one });
-
-  const [least = 0, most = 0] = [values[0], values[n - 1]];
-  const unit = (most - least) / (one.length - 1);
-  let below = 0;
-  for (let sum = sums.first; sum <= seen; sum += 1)
-    below += (sums.chances[sum - sums.first] ?? 0) / (sum < seen ? 1 : 2);
+  const below = sums.chances.reduce(
+    (share, chance, place) => share + chance * weightBelow(sums.first + place, seen),
+    0,
+  );
+  const unit = ((values[n - 1] ?? 0) - (values[0] ?? 0)) / (last - first);
   return { below, quantile: (share) => (unit * sumReaching(share, sums)) / n };
+}
+
+/** How much a resampled number counts as below the one seen. */
+function weightBelow(number: number, seen: number): number {
+  return number < seen - rounding ? 1 : number <= seen + rounding ? 0.5 : 0;
 }
 
 /** P(sum = first), P(sum = first + 1) … */
@@ -108,24 +116,24 @@ function sumReaching(share: number, { first, chances }: Sums): number {
   let reached = 0;
   const place = chances.findIndex((chance) => {
     reached += chance;
-    return reached >= share;
+    return reached >= share - rounding;
   });
   return first + (place < 0 ? chances.length - 1 : place);
 }
 
-function randomMeans(values: readonly number[], mean: number, resamples: number, random: () => number): Means {
+/** The means of random samples. */
+function randomMeans(values: readonly number[], resamples: number, random: () => number): Means {
   const n = values.length;
-  const means = new Float64Array(resamples);
-  for (let resample = 0; resample < resamples; resample += 1) {
-    let sum = 0;
-    for (let draw = 0; draw < n; draw += 1) sum += values[Math.floor(random() * n)] ?? 0;
-    means[resample] = sum / n;
-  }
-  means.sort();
-  const rounding = 1e-12 * Math.max(...values.map(Math.abs));
-  const seen = means.filter((each) => Math.abs(each - mean) <= rounding).length;
-  const smaller = means.filter((each) => each < mean - rounding).length + seen / 2;
-  // Not 0 or 1, of which there is no normal quantile.
-  const below = Math.min(Math.max(smaller, 0.5), resamples - 0.5) / resamples;
-  return { below, quantile: (share) => means[Math.max(1, Math.ceil(share * resamples)) - 1] ?? mean };
+  const means = Float64Array.from({ length: resamples }, () => {
+    let total = 0;
+    for (let draw = 0; draw < n; draw += 1) total += values[Math.floor(random() * n)] ?? 0;
+    return total / n;
+  }).sort();
+  const seen = sum(values) / n;
+  const below = means.reduce((share, mean) => share + weightBelow(mean, seen) / resamples, 0);
+  return {
+    // Not 0 or 1, of which there is no normal quantile.
+    below: Math.min(Math.max(below, 0.5 / resamples), 1 - 0.5 / resamples),
+    quantile: (share) => means[Math.max(1, Math.ceil(share * resamples)) - 1] ?? seen,
+  };
 }

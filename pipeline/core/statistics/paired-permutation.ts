@@ -1,4 +1,5 @@
-import { asMultiples } from "./lattice.ts";
+import { sum } from "../sum.ts";
+import { asMultiples, withoutRounding } from "./lattice.ts";
 
 /** A p-value, and for one from random flips how far it can be from the exact one. */
 export type PermutationTest =
@@ -8,7 +9,7 @@ export type PermutationTest =
 /** The most additions that an exact test may cost: about a tenth of a second. */
 const largestWork = 1e8;
 
-/** The most differences whose signs are all gone through. */
+/** The most differences for which all choices of signs are gone through. */
 const largestEnumeration = 20;
 
 /** Sums that are equal but for rounding differ by less than this share of the sum of all sizes. */
@@ -27,17 +28,18 @@ export function pairedPermutation(
   differences: readonly number[],
   { random, resamples = 10_000 }: { random: () => number; resamples?: number },
 ): PermutationTest {
-  const largest = differences.reduce((size, difference) => Math.max(size, Math.abs(difference)), 0);
-  const others = differences
-    .filter((difference) => Math.abs(difference) > rounding * largest) // not 0.1 + 0.2 - 0.3
+  const others = withoutRounding(differences)
+    .filter((difference) => difference !== 0)
     .sort((a, b) => Math.abs(a) - Math.abs(b) || a - b);
+  const sizes = others.map(Math.abs);
   const multiples = asMultiples(others);
-  if (multiples && multiples.length * sum(multiples.map(Math.abs)) <= largestWork) {
+  const additions = multiples ? multiples.length * sum(multiples.map(Math.abs)) : Number.POSITIVE_INFINITY;
+  const canEnumerate = sizes.length <= largestEnumeration;
+  if (multiples && additions <= (canEnumerate ? 2 ** sizes.length : largestWork)) {
     return { pValue: shareAsFar(multiples), method: "exact" };
   }
-  const sizes = others.map(Math.abs);
   const least = Math.abs(sum(others)) - rounding * sum(sizes);
-  if (sizes.length <= largestEnumeration) {
+  if (canEnumerate) {
     const sums = allFlips(sizes);
     return { pValue: sums.filter((each) => Math.abs(each) >= least).length / sums.length, method: "exact" };
   }
@@ -45,9 +47,9 @@ export function pairedPermutation(
   return { pValue, method: "monte-carlo", resamples, standardError: Math.sqrt((pValue * (1 - pValue)) / resamples) };
 }
 
-/** Of all signs of these whole numbers, the share whose sum is at least as far from 0 as with those they have. */
+/** Of all signs of these whole numbers, smallest first, the share whose sum is at least as far from 0 as with those they have. */
 function shareAsFar(multiples: readonly number[]): number {
-  const sizes = multiples.map(Math.abs).sort((a, b) => a - b);
+  const sizes = multiples.map(Math.abs);
   // A sum of -seen or less leaves at most this to the sizes with a plus. The chances of what these add up to: each size
   // is among them or not.
   const most = (sum(sizes) - Math.abs(sum(multiples))) / 2;
@@ -94,10 +96,4 @@ function allFlips(sizes: readonly number[]): Float64Array {
     }
   });
   return sums;
-}
-
-function sum(values: readonly number[] | Float64Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

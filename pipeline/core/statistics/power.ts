@@ -1,4 +1,4 @@
-import { bisect, logGamma, normalCumulative, normalTwoSided, regularizedBeta, studentTwoSided } from "../quantile.ts";
+import { bisect, logGamma, normalCumulative, regularizedBeta, studentTwoSided } from "../quantile.ts";
 import { intervalLevel } from "../wilson.ts";
 
 /** The usual chance to find what is there (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2.4). */
@@ -6,9 +6,8 @@ const usualPower = 0.8;
 
 /**
  * The chance that a two-sided t test at 1 - `level` finds a true difference, given the standard error of its estimate.
- *
- * T² then has the noncentral F distribution, a Poisson mixture of central ones: https://dlmf.nist.gov/8.17 with Johnson,
- * Kotz and Balakrishnan 1995, Continuous Univariate Distributions 2, 30.4 and 31.4.
+ * T² then has the noncentral F distribution, whose chances are a Poisson mixture of incomplete beta functions (Johnson,
+ * Kotz and Balakrishnan 1995, Continuous Univariate Distributions 2, chapter 30).
  */
 export function power({
   difference,
@@ -21,7 +20,7 @@ export function power({
   degrees: number;
   level?: number;
 }): number {
-  return powerAt(Math.abs(difference) / standardError, degrees, level);
+  return powerAt(Math.abs(difference) / standardError, degrees, studentTwoSided(level, degrees));
 }
 
 /** The smallest difference that a two-sided t test at 1 - `level` finds with the chance `power`. */
@@ -36,9 +35,10 @@ export function detectableDifference({
   level?: number;
   power?: number;
 }): number {
+  const critical = studentTwoSided(level, degrees);
   let enough = 1;
-  while (powerAt(enough, degrees, level) < power) enough *= 2;
-  return standardError * bisect((shift) => powerAt(shift, degrees, level), power, 0, enough);
+  while (powerAt(enough, degrees, critical) < power) enough *= 2;
+  return standardError * bisect((shift) => powerAt(shift, degrees, critical), power, 0, enough);
 }
 
 /**
@@ -57,8 +57,9 @@ export function neededUnits({
   power?: number;
 }): number {
   if (difference === 0) throw new RangeError("no number of units finds a difference of 0");
+  const shift = Math.abs(difference) / standardDeviation;
   const suffice = (units: number) =>
-    powerAt((Math.abs(difference) / standardDeviation) * Math.sqrt(units), units - 1, level) >= power;
+    powerAt(shift * Math.sqrt(units), units - 1, studentTwoSided(level, units - 1)) >= power;
   let [tooFew, enough] = [1, 2];
   while (!suffice(enough)) [tooFew, enough] = [enough, enough * 2];
   while (enough - tooFew > 1) {
@@ -69,20 +70,27 @@ export function neededUnits({
   return enough;
 }
 
-/** P(|T| > t) for the critical t at `level`, where T is Student's, shifted by `shift` standard errors. */
-function powerAt(shift: number, degrees: number, level: number): number {
-  if (degrees > 1e7) {
-    const z = normalTwoSided(level);
-    return normalCumulative(shift - z) + normalCumulative(-shift - z);
-  }
-  const critical = studentTwoSided(level, degrees) ** 2;
-  const y = critical / (degrees + critical);
-  const rate = shift ** 2 / 2;
+/** P(|T| > critical), where T is Student's t shifted by so many standard errors. */
+function powerAt(shift: number, degrees: number, critical: number): number {
+  if (degrees > 1e7) return normalCumulative(shift - critical) + normalCumulative(-shift - critical);
+  const y = critical ** 2 / (degrees + critical ** 2);
+  const b = degrees / 2;
+  const rate = Math.max(shift ** 2 / 2, Number.MIN_VALUE); // 0 has no logarithm
+  // The sum of Poisson chance × I_y(jumps + 1/2, b). Both factors for the next jump follow from those for the last:
+  // https://dlmf.nist.gov/8.17.E20
   const reach = 10 * Math.sqrt(rate) + 30; // beyond it a Poisson number has no chance that a double knows
+  let jumps = Math.max(0, Math.floor(rate - reach));
+  let chance = Math.exp(jumps * Math.log(rate) - rate - logGamma(jumps + 1));
+  let beta = regularizedBeta(y, jumps + 0.5, b);
+  let drop = Math.exp(
+    (jumps + 0.5) * Math.log(y) + b * Math.log1p(-y) + logGamma(jumps + 0.5 + b) - logGamma(jumps + 1.5) - logGamma(b),
+  );
   let within = 0;
-  for (let jumps = Math.max(0, Math.floor(rate - reach)); jumps <= rate + reach; jumps += 1) {
-    const chance = rate === 0 ? (jumps === 0 ? 1 : 0) : Math.exp(jumps * Math.log(rate) - rate - logGamma(jumps + 1));
-    within += chance * regularizedBeta(y, jumps + 0.5, degrees / 2);
+  for (; jumps <= rate + reach; jumps += 1) {
+    within += chance * beta;
+    chance *= rate / (jumps + 1);
+    beta -= drop;
+    drop *= (y * (jumps + 0.5 + b)) / (jumps + 1.5);
   }
   return 1 - within;
 }
