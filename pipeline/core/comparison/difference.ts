@@ -8,9 +8,6 @@ import { sum } from "../sum.ts";
 import { intervalLevel, wilsonInterval } from "../wilson.ts";
 import type { PairedProblem } from "./paired-problems.ts";
 
-const resamples = 10_000;
-const bootstrapMethod = `BCa bootstrap, ${resamples} resamples of the paired problems`;
-
 /**
  * How much better b is than a on the problems that they share: the mean of b's value minus a's, by problem. Needs one
  * problem at least.
@@ -20,12 +17,7 @@ const bootstrapMethod = `BCa bootstrap, ${resamples} resamples of the paired pro
  */
 export function differenceOf(pairs: readonly PairedProblem[], random: () => number): Estimate {
   const differences = pairs.map(({ a, b }) => b.value - a.value);
-  const bootstrap = pairedBootstrap(differences, { resamples, random });
-  const intervals = [
-    analyticInterval(differences),
-    bootstrap && { ...bootstrap, kind: "population" as const, level: intervalLevel, method: bootstrapMethod },
-    samplingInterval(pairs),
-  ];
+  const intervals = [analyticInterval(differences), bootstrapInterval(differences, random), samplingInterval(pairs)];
   return {
     estimate: sum(differences) / differences.length,
     n: differences.length,
@@ -55,6 +47,15 @@ function analyticInterval(differences: readonly number[]): Interval {
   const lost = whole ? differences.filter((difference) => difference < 0).length : n * Math.max(0, -mean);
   const interval = tangoInterval({ gained, lost, n }, intervalLevel);
   return { kind: "population", ...interval, level: intervalLevel, method: "Tango score, over paired problems" };
+}
+
+function bootstrapInterval(differences: readonly number[], random: () => number): Interval | undefined {
+  const bootstrap = pairedBootstrap(differences, { random });
+  if (bootstrap === undefined) return undefined;
+  const { low, high } = bootstrap;
+  const resamples = bootstrap.method === "exact" ? "all" : bootstrap.resamples;
+  const method = `BCa bootstrap, ${resamples} resamples of the paired problems`;
+  return { kind: "population", low, high, level: intervalLevel, method };
 }
 
 /**
