@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { erf, logGamma, normalTwoSided, regularizedBeta, studentTwoSided } from "../../pipeline/core/quantile.ts";
+import {
+  betaQuantile,
+  erf,
+  logGamma,
+  normalCumulative,
+  normalQuantile,
+  normalTwoSided,
+  regularizedBeta,
+  studentTwoSided,
+} from "../../pipeline/core/quantile.ts";
 
 describe("normalTwoSided", () => {
   // NIST/SEMATECH e-Handbook, table 1.3.6.7.1, and its inverse to more digits.
@@ -11,6 +20,31 @@ describe("normalTwoSided", () => {
     [0.999, 3.2905267314919255],
   ])("is the published value at %d", (level, z) => {
     expect(normalTwoSided(level)).toBeCloseTo(z, 10);
+  });
+});
+
+describe("normalQuantile and normalCumulative", () => {
+  it("are the published values, on both sides", () => {
+    expect(normalQuantile(0.975)).toBeCloseTo(1.959963984540054, 12);
+    expect(normalQuantile(0.025)).toBeCloseTo(-1.959963984540054, 12);
+    expect(normalQuantile(0.5)).toBeCloseTo(0, 15);
+    expect(normalCumulative(1)).toBeCloseTo(0.8413447460685429, 14);
+    expect(normalCumulative(-1)).toBeCloseTo(0.15865525393145707, 14);
+  });
+
+  it("are each other's inverse", () => {
+    for (const share of [1e-5, 0.01, 0.3, 0.5, 0.9, 0.9999]) {
+      expect(normalCumulative(normalQuantile(share))).toBeCloseTo(share, 14);
+    }
+  });
+});
+
+describe("betaQuantile", () => {
+  it("has closed forms where a parameter is 1", () => {
+    for (const share of [0.001, 0.2, 0.5, 0.975]) {
+      expect(betaQuantile(share, 7, 1)).toBeCloseTo(share ** (1 / 7), 13);
+      expect(betaQuantile(share, 1, 0.5)).toBeCloseTo(1 - (1 - share) ** 2, 13);
+    }
   });
 });
 
