@@ -15,6 +15,7 @@ import {
   verdictsFile,
   votesFile,
 } from "../artifacts/artifact-file.ts";
+import type { Manifest } from "../artifacts/manifest.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { CheckpointBuilder, readSelected } from "../stages/generate.ts";
 import { printNote } from "./output.ts";
@@ -30,16 +31,17 @@ interface KeyedRow {
 interface DerivedFile {
   file: ArtifactFile<KeyedRow>;
   stage: string;
-  figure?: string; // of the stage, in the manifest: how many rows the file has
+  /** How many rows it has, as the manifest has it. */
+  rows(stages: Manifest["stages"]): number | undefined;
 }
 
 const derivedFiles: readonly DerivedFile[] = [
-  { file: problemsFile, stage: "load", figure: "problems" },
-  { file: selectedFile, stage: "filter", figure: "selected" },
-  { file: rejectedFile, stage: "filter", figure: "rejected" },
-  { file: candidatesFile, stage: "generate", figure: "candidates" },
-  { file: votesFile, stage: "vote", figure: "votes" },
-  { file: verdictsFile, stage: "score" },
+  { file: problemsFile, stage: "load", rows: ({ load }) => load?.problems },
+  { file: selectedFile, stage: "filter", rows: ({ filter }) => filter?.selected },
+  { file: rejectedFile, stage: "filter", rows: ({ filter }) => filter?.rejected },
+  { file: candidatesFile, stage: "generate", rows: ({ generate }) => generate?.candidates },
+  { file: votesFile, stage: "vote", rows: ({ vote }) => vote?.votes },
+  { file: verdictsFile, stage: "score", rows: ({ vote }) => vote?.votes },
 ];
 
 /**
@@ -70,7 +72,7 @@ async function repairDerivedFiles(session: RunSession): Promise<boolean> {
 }
 
 /** What is wrong with a file of rows, if anything is. */
-async function rowsFault({ file, stage, figure }: DerivedFile, session: RunSession): Promise<string | undefined> {
+async function rowsFault({ file, stage, rows }: DerivedFile, session: RunSession): Promise<string | undefined> {
   const { store, manifest } = session;
   const path = join(store.directory, file.name);
   const figures = manifest.stages[stage];
@@ -87,7 +89,7 @@ async function rowsFault({ file, stage, figure }: DerivedFile, session: RunSessi
     if (error instanceof DamagedFile) return error.message;
     throw error;
   }
-  const expected = isDone && figure !== undefined ? figures?.[figure] : undefined;
+  const expected = isDone ? rows(manifest.stages) : undefined;
   return expected === undefined || keys.size === expected
     ? undefined
     : `${path} holds ${keys.size} rows, not ${expected}`;
