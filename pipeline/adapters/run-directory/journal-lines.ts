@@ -5,30 +5,29 @@ import type { Turn } from "../../artifacts/turn.ts";
 import type { RowRefusal } from "../../stages/ports.ts";
 import type { Line } from "../text-lines/read-lines.ts";
 import { BadLines } from "./bad-lines.ts";
-import { linesOf, rowOn } from "./jsonl-rows.ts";
+import { lineBatchesOf, linesOf, rowOn } from "./jsonl-rows.ts";
 import { describeTornTail } from "./torn-tail.ts";
 
 /** Takes a row in, in the order of the file, or says why it does not belong there. */
 export type TakeRow = (row: Turn) => RowRefusal | undefined;
 
-/** A line of the journal. A `torn` one is the last, and lacks its newline. */
-export type JournalLine = { line: Line } & ({ kind: "row" | "torn" } | { kind: "bad"; reason: string });
+/** A line of the journal that is no row. A `torn` one is the last, and lacks its newline. */
+export type FaultyLine = { line: Line } & ({ kind: "torn" } | { kind: "bad"; reason: string });
 
-/** The journal's lines, each with what is wrong with it. The tool wrote them all: a blank one is wrong, too. */
-export async function* journalLines(path: string, take: TakeRow): AsyncGenerator<JournalLine> {
+/** Takes in the journal's rows; yields its other lines. The tool wrote them all: a blank one is wrong, too. */
+export async function* faultyLines(path: string, take: TakeRow): AsyncGenerator<FaultyLine> {
   let first: Map<string, FirstRow> | undefined;
-  for await (const line of linesOf(path)) {
-    const read = line.complete ? rowOn(line, turnsFile) : undefined;
-    if (read === undefined) yield { line, kind: "torn" };
-    else if (read.kind === "blank") yield { line, kind: "bad", reason: "blank" };
-    else if (read.kind === "bad") yield { line, kind: "bad", reason: read.reason };
-    else {
-      const refusal = take(read.row);
-      if (refusal === undefined) yield { line, kind: "row" };
-      else if (!refusal.repeated) yield { line, kind: "bad", reason: refusal.reason };
+  for await (const batch of lineBatchesOf(path)) {
+    for (const line of batch) {
+      const read = line.complete ? rowOn(line, turnsFile) : undefined;
+      if (read === undefined) yield { line, kind: "torn" };
+      else if (read.kind === "blank") yield { line, kind: "bad", reason: "blank" };
+      else if (read.kind === "bad") yield { line, kind: "bad", reason: read.reason };
       else {
-        first ??= await firstRows(path);
-        const reason = describeRepeat(refusal.reason, first.get(turnKey(read.row)), line);
+        const refusal = take(read.row);
+        if (refusal === undefined) continue;
+        if (refusal.repeated) first ??= await firstRows(path);
+        const reason = describeRefusal(refusal, first?.get(turnKey(read.row)), line);
         yield { line, kind: "bad", reason };
       }
     }
@@ -39,10 +38,10 @@ export async function* journalLines(path: string, take: TakeRow): AsyncGenerator
 export async function readJournal(path: string, take: TakeRow): Promise<{ offset: number; tail: string } | undefined> {
   const bad = new BadLines(path);
   let torn: { offset: number; tail: string } | undefined;
-  for await (const found of journalLines(path, take)) {
+  for await (const found of faultyLines(path, take)) {
     const { line } = found;
     if (found.kind === "bad") bad.add(line, found.reason);
-    else if (found.kind === "torn") torn = { offset: line.offset, tail: describeTornTail(line.bytes) };
+    else torn = { offset: line.offset, tail: describeTornTail(line.bytes) };
   }
   bad.check();
   return torn;
@@ -64,8 +63,8 @@ async function firstRows(path: string): Promise<Map<string, FirstRow>> {
   return found;
 }
 
-function describeRepeat(reason: string, first: FirstRow | undefined, line: Line): string {
-  if (first === undefined) return reason;
+function describeRefusal({ reason, repeated }: RowRefusal, first: FirstRow | undefined, line: Line): string {
+  if (!repeated || first === undefined) return reason;
   return `${reason}, in line ${first.number}, ${first.digest === digestOf(line) ? "the same in every byte" : "but not the same"}`;
 }
 

@@ -1,31 +1,39 @@
 import { isUtf8 } from "node:buffer";
 import type { ArtifactFile } from "../../artifacts/artifact-file.ts";
 import { describeIssues } from "../../core/schema-issue.ts";
-import { type Line, readLines, textOf } from "../text-lines/read-lines.ts";
+import { type Line, readLineBatches, textOf } from "../text-lines/read-lines.ts";
 import { BadLines } from "./bad-lines.ts";
 import { fileFault } from "./file-fault.ts";
 
 /**
- * The validated rows of a JSONL file, streamed. After a bad one no more are given; at the end a DamagedFile tells how
- * many there are, with line, field and what was expected. Blank lines are nothing: people write such files, too.
+ * The validated rows of a JSONL file, streamed, many at a time. After a bad one no more are given; at the end a DamagedFile
+ * tells how many there are, with line, field and what was expected. Blank lines are nothing: people write such files, too.
  */
-export async function* readRows<Row>(path: string, file: ArtifactFile<Row>): AsyncGenerator<Row> {
+export async function* readRowBatches<Row>(path: string, file: ArtifactFile<Row>): AsyncGenerator<Row[]> {
   const bad = new BadLines(path);
-  for await (const line of linesOf(path)) {
-    const read = rowOn(line, file);
-    if (read.kind === "bad") bad.add(line, read.reason);
-    else if (read.kind === "row" && bad.isEmpty) yield read.row;
+  for await (const lines of lineBatchesOf(path)) {
+    const rows: Row[] = [];
+    for (const line of lines) {
+      const read = rowOn(line, file);
+      if (read.kind === "bad") bad.add(line, read.reason);
+      else if (read.kind === "row" && bad.isEmpty) rows.push(read.row);
+    }
+    yield rows;
   }
   bad.check();
 }
 
-/** The lines of a file; one that cannot be read is a UserError. */
-export async function* linesOf(path: string): AsyncGenerator<Line> {
+/** The lines of a file, many at a time, as each wait costs a part of a row's time; a file that cannot be read is a UserError. */
+export async function* lineBatchesOf(path: string): AsyncGenerator<Line[]> {
   try {
-    yield* readLines(path);
+    yield* readLineBatches(path);
   } catch (error) {
     throw fileFault("read", path, error);
   }
+}
+
+export async function* linesOf(path: string): AsyncGenerator<Line> {
+  for await (const batch of lineBatchesOf(path)) yield* batch;
 }
 
 /** What stands on a line. */

@@ -1,6 +1,6 @@
 import type { Line } from "../text-lines/read-lines.ts";
 import { writeDerived } from "./derived-file.ts";
-import { journalLines, type TakeRow } from "./journal-lines.ts";
+import { faultyLines, type TakeRow } from "./journal-lines.ts";
 import { linesOf } from "./jsonl-rows.ts";
 import type { RunLock } from "./run-lock.ts";
 import { type LineNote, setLinesAside, verbatim } from "./set-aside.ts";
@@ -15,8 +15,7 @@ export async function repairJournal(
   lock?: RunLock,
 ): Promise<{ name: string; notes: LineNote[] } | undefined> {
   const notes: LineNote[] = [];
-  for await (const found of journalLines(path, take)) {
-    if (found.kind === "row") continue;
+  for await (const found of faultyLines(path, take)) {
     const { number, offset, bytes } = found.line;
     const reason = found.kind === "bad" ? found.reason : "torn";
     notes.push({ line: number, byte: offset, bytes: bytes.length, reason });

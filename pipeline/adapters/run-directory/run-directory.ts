@@ -10,7 +10,7 @@ import type { RunStore } from "../../stages/ports.ts";
 import { DamagedFile } from "./damaged-file.ts";
 import { writeDerived } from "./derived-file.ts";
 import { errorCode, fileFault } from "./file-fault.ts";
-import { readRows } from "./jsonl-rows.ts";
+import { linesOf, readRowBatches, rowOn } from "./jsonl-rows.ts";
 import type { RunLock } from "./run-lock.ts";
 
 /** Which stage writes a file: what to run where it is missing. */
@@ -57,7 +57,9 @@ class RunDirectory implements RunStore {
         hint: `\`sctir ${writers[file.name] ?? "run"} ${this.directory}\` writes it.`,
       });
     }
-    yield* readRows(path, file);
+    for await (const batch of readRowBatches(path, file)) {
+      for (const row of batch) yield row;
+    }
   }
 
   replace<Row>({ name, schema }: ArtifactFile<Row>, rows: Iterable<Row> | AsyncIterable<Row>): Promise<number> {

@@ -1,6 +1,7 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { type Turn, turnSchema } from "../../artifacts/turn.ts";
+import { turnsFile } from "../../artifacts/artifact-file.ts";
+import type { Turn } from "../../artifacts/turn.ts";
 import { UserError } from "../../core/user-error.ts";
 import type { Journal } from "../../stages/ports.ts";
 import { syncDirectory } from "./derived-file.ts";
@@ -76,7 +77,7 @@ class TurnJournal implements Journal {
 
   /** One write per row, in the order of the calls; resolves once the row is with the operating system. */
   append(row: Turn): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(turnSchema.parse(row))}\n`);
+    const line = Buffer.from(`${JSON.stringify(turnsFile.schema.parse(row))}\n`);
     this.#last = this.#last.then(async () => {
       this.failed.throwIfAborted();
       try {
