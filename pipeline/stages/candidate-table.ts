@@ -4,6 +4,7 @@ import type { SelectedProblem } from "../artifacts/problem.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { CandidateColumns, type TableCandidate } from "./candidate-columns.ts";
 import type { RunStore } from "./ports.ts";
+import { repeatedRow } from "./repeated-row.ts";
 
 /** A selected problem without its statement. */
 export type TableProblem = Pick<SelectedProblem, "problemId" | "set" | "gold" | "answer">;
@@ -35,10 +36,7 @@ export async function readCandidateTable(store: RunStore): Promise<CandidateTabl
     width = Math.max(width, row.candidate + 1);
   }
   const repeat = columns.sort();
-  if (repeat) {
-    const { problemId, replicate, candidate } = repeat;
-    throw repeated(candidatesFile.name, `${problemId}, replicate ${replicate}, candidate ${candidate}`);
-  }
+  if (repeat) throw await repeatedRow(store, candidatesFile, repeat);
   const candidates = (problemId: string, replicate: number) => {
     const problem = numbers.get(problemId);
     return problem === undefined ? [] : columns.group(problem, replicate);
@@ -50,19 +48,13 @@ export async function readCandidateTable(store: RunStore): Promise<CandidateTabl
 async function readProblems(store: RunStore): Promise<TableProblem[]> {
   const problems = new Map<string, TableProblem>();
   for await (const { problemId, set, gold, answer } of store.rows(selectedFile)) {
-    if (problems.has(problemId)) throw repeated(selectedFile.name, problemId);
+    if (problems.has(problemId)) throw await repeatedRow(store, selectedFile, { problemId });
     problems.set(problemId, { problemId, set, gold, answer });
   }
   if (problems.size > 0) return [...problems.values()].sort(byKey);
   throw new UserError("selected.jsonl holds no problem.", {
     hint: "Check problems and filter in the config, then run `sctir filter` again.",
     exitCode: exitCodes.checkFailed,
-  });
-}
-
-export function repeated(file: string, key: string): UserError {
-  return new UserError(`${file} holds two rows for ${key}.`, {
-    hint: "Remove one of them, or run the stage that writes the file again.",
   });
 }
 

@@ -6,6 +6,7 @@ import { randomStream, shuffled } from "../core/seed.ts";
 import { statementDigest } from "../core/statement.ts";
 import { UserError } from "../core/user-error.ts";
 import type { RunStore } from "./ports.ts";
+import { repeatedRow } from "./repeated-row.ts";
 
 export interface FilterResult {
   selected: number;
@@ -29,23 +30,20 @@ interface FilterOptions {
 export async function runFilter(store: RunStore, options: FilterOptions): Promise<FilterResult> {
   const kept: SelectedProblem[] = [];
   const rejected: RejectedProblem[] = [];
-  const seen = new Map<string, number>();
-  let row = 0;
+  const seen = new Set<string>();
   for await (const problem of store.rows(problemsFile)) {
-    row += 1;
-    const earlier = seen.get(problem.problemId);
-    if (earlier !== undefined) {
-      throw new UserError(`problems.jsonl: rows ${earlier} and ${row} have the same problemId ${problem.problemId}.`, {
-        hint: "A problemId must be unique and stable. Map fields.id to a unique field.",
-      });
+    const { problemId } = problem;
+    if (seen.has(problemId)) {
+      const hint = "A problemId must be unique and stable. Map fields.id to a unique field.";
+      throw await repeatedRow(store, problemsFile, { problemId }, hint);
     }
-    seen.set(problem.problemId, row);
+    seen.add(problemId);
     const gold = readGold(problem.gold, options.rule);
     if ("reason" in gold) rejected.push(rejection(problem, gold.reason));
     else kept.push({ ...problem, answer: gold.answer, flags: gold.borderline ? ["borderline"] : [] });
   }
   const selected = takeFromSets(kept, options.sources, rejected);
-  checkEverySet(seen.keys(), selected, rejected);
+  checkEverySet(seen, selected, rejected);
   const flagged = flagDuplicates(selected);
   await store.replace(selectedFile, flagged);
   await store.replace(rejectedFile, rejected);

@@ -133,6 +133,8 @@ export interface RunStore {
   has(file: ArtifactFile<unknown>): Promise<boolean>;
   /** The rows in file order, streamed. A missing file is a UserError that names the stage which writes it. */
   rows<Row>(file: ArtifactFile<Row>): AsyncIterable<Row>;
+  /** Numbers of the lines that hold such rows, where rows stand on lines. For an error, as all of the file is read. */
+  linesOf?<Row>(file: ArtifactFile<Row>, isMeant: (row: Row) => boolean): Promise<number[]>;
   /** Writes a derived file whole, to a temporary name that is synced and renamed. Returns the number of rows. */
   replace<Row>(file: ArtifactFile<Row>, rows: Iterable<Row> | AsyncIterable<Row>): Promise<number>;
   readManifest(): Promise<Manifest | undefined>;

@@ -7,8 +7,9 @@ import type { Verdict } from "../artifacts/verdict.ts";
 import { isLost } from "../core/ledger.ts";
 import type { ProblemResult, RunResults } from "../core/run-results.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import { readCandidateTable, repeated, unknownProblem } from "./candidate-table.ts";
+import { readCandidateTable, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
+import { repeatedRow } from "./repeated-row.ts";
 
 /**
  * Reads what a scored run came to. Throws a UserError where the run is not scored, or where its verdicts do not belong
@@ -65,7 +66,7 @@ async function readVerdicts(store: RunStore, known: ReadonlyMap<string, unknown>
   for await (const row of store.rows(verdictsFile)) {
     const { problemId, replicate } = row;
     if (!known.has(problemId)) throw unknownProblem(verdictsFile.name, problemId);
-    if (verdicts.has(voteKey(row))) throw repeated(verdictsFile.name, `${problemId}, replicate ${replicate}`);
+    if (verdicts.has(voteKey(row))) throw await repeatedRow(store, verdictsFile, { problemId, replicate });
     verdicts.set(voteKey(row), row);
   }
   return verdicts;

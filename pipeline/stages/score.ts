@@ -10,8 +10,9 @@ import { isLost, silenceOf } from "../core/ledger.ts";
 import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import { type CandidateTable, readCandidateTable, repeated, unknownProblem } from "./candidate-table.ts";
+import { type CandidateTable, readCandidateTable, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
+import { repeatedRow } from "./repeated-row.ts";
 
 export interface ScoreOptions {
   policy: AnswerPolicy;
@@ -108,7 +109,7 @@ async function readElected(store: RunStore, table: CandidateTable): Promise<Map<
   for await (const row of store.rows(votesFile)) {
     const { problemId, replicate } = row;
     if (!known.has(problemId)) throw unknownProblem(votesFile.name, problemId);
-    if (elected.has(voteKey(row))) throw repeated(votesFile.name, `${problemId}, replicate ${replicate}`);
+    if (elected.has(voteKey(row))) throw await repeatedRow(store, votesFile, { problemId, replicate });
     const present = candidates(problemId, replicate).length;
     if (row.candidates !== present) {
       throw staleVotes(`${problemId}, replicate ${replicate}: a vote of ${row.candidates} candidates, not ${present}`);
@@ -142,8 +143,10 @@ async function readJournal(
   const timeLine = new TimeLine();
   for await (const row of store.rows(turnsFile)) {
     if (!known.has(row.problemId)) throw unknownProblem(turnsFile.name, row.problemId);
-    const key = candidateKey(row);
-    if (!journal.add(key, row)) throw repeated(turnsFile.name, `${key}, turn ${row.turn}`);
+    if (!journal.add(candidateKey(row), row)) {
+      const { problemId, replicate, candidate, turn } = row;
+      throw await repeatedRow(store, turnsFile, { problemId, replicate, candidate, turn });
+    }
     timeLine.add(row);
   }
   return { journal, timeLine };

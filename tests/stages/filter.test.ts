@@ -83,7 +83,7 @@ describe("filter", () => {
     );
     await expect(filtered([])).rejects.toThrow("nothing to evaluate");
     await expect(filtered([problem("a/1", "1"), problem("a/1", "2")])).rejects.toThrow(
-      "rows 1 and 2 have the same problemId",
+      "two rows for a/1, in lines 1 and 2",
     );
   });
 });

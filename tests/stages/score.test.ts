@@ -345,7 +345,7 @@ describe("the score stage", () => {
     it("turns that are repeated or of other problems", async () => {
       const scoreWith = (turns: Turn[]) => scored(problems, rows, turns);
       await expect(scoreWith([turn("aime/a", 0, "x"), turn("aime/a", 0, "y")])).rejects.toThrow(
-        "two rows for aime/a:0:0",
+        "two rows for aime/a, replicate 0, candidate 0, turn 0",
       );
       await expect(scoreWith([turn("x/y", 0, "x")])).rejects.toThrow("x/y");
     });

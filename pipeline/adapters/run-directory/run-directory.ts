@@ -62,6 +62,15 @@ class RunDirectory implements RunStore {
     }
   }
 
+  async linesOf<Row>(file: ArtifactFile<Row>, isMeant: (row: Row) => boolean): Promise<number[]> {
+    const numbers: number[] = [];
+    for await (const line of linesOf(join(this.directory, file.name))) {
+      const read = rowOn(line, file);
+      if (read.kind === "row" && isMeant(read.row)) numbers.push(line.number);
+    }
+    return numbers;
+  }
+
   replace<Row>({ name, schema }: ArtifactFile<Row>, rows: Iterable<Row> | AsyncIterable<Row>): Promise<number> {
     async function* lines() {
       for await (const row of rows) yield `${JSON.stringify(schema.parse(row))}\n`;
