@@ -49,7 +49,7 @@ export interface ReplayServer {
 
 const bodyBytesAtMost = 16 * 2 ** 20;
 const discardedBytesAtMost = 256 * 2 ** 20; // of a body that is refused: its sender reads the answer once it has sent all
-const piecesPerChunk = 8; // tokens in one event of a stream
+const tokensPerEvent = 8; // of a stream, after its first
 const version = "0.0.0+sctir-replay";
 
 interface Route {
@@ -221,15 +221,19 @@ export async function startReplayServer({
         },
       });
     } catch (error) {
-      if (gone.signal.aborted || response.headersSent || (request.destroyed && !request.complete)) {
+      if (gone.signal.aborted || (request.destroyed && !request.complete)) {
         response.destroy();
         description += " client gone";
       } else {
         description += ` ${error instanceof Error ? error.message : error}`;
         const known =
           error instanceof ProtocolError ? error : new ProtocolError(500, "InternalServerError", String(error));
-        if (known.status === 413) response.setHeader("connection", "close");
-        sendJson(response, known.status, known.body);
+        if (response.headersSent)
+          response.end(`data: ${JSON.stringify(known.body)}\n\n${lastEvent}`); // of a stream
+        else {
+          if (known.status === 413) response.setHeader("connection", "close");
+          sendJson(response, known.status, known.body);
+        }
       }
     } finally {
       log(`${request.method} ${path} ${response.statusCode}${description}`);
@@ -367,12 +371,13 @@ async function stream(
     const usage = () => (continuous ? usageSoFar(generated, tokens) : undefined);
     const unfinished = { logprobs: null, ...words.unfinished };
     if (words.opening) await event([{ index, ...words.opening, ...unfinished }], usage());
-    const parts = inParts(text);
+    const parts = inParts(text, completionTokens);
     let part = parts.next();
     do {
       const next = parts.next();
       const isLast = next.done === true;
-      tokens = isLast ? before + completionTokens : Math.min(tokens + piecesPerChunk, before + completionTokens);
+      const sent = tokens === before ? 1 : tokensPerEvent;
+      tokens = before + (isLast ? completionTokens : Math.min(tokens - before + sent, completionTokens));
       await paces[index]?.reach(tokens - before);
       const finish = isLast ? { ...unfinished, finish_reason: finishReason, stop_reason: stopReason } : unfinished;
       await event([{ index, ...words.part(part.value ?? ""), ...finish }], usage());
@@ -382,19 +387,25 @@ async function stream(
   const sequences = await Promise.all(paces.map(({ finished }) => finished));
   const cachedTokens = sequences.includes(undefined) ? generated.cachedTokens : cachedIn(sequences);
   if (includeUsage) await event([], usageOf({ ...generated, cachedTokens }));
-  response.end("data: [DONE]\n\n");
+  response.end(lastEvent);
 }
 
-function* inParts(text: string): Generator<string, undefined> {
+const lastEvent = "data: [DONE]\n\n";
+
+/** A text as a stream sends it: its first token at once, and no more parts than it is said to have tokens. */
+function* inParts(text: string, tokens: number): Generator<string, undefined> {
+  const partLength = Math.max(tokensPerEvent, Math.ceil(text.length / Math.max(1, tokens - 1)));
   let part = "";
-  let count = 0;
+  let inPart = 0;
+  let isFirst = tokens > 1;
   for (const piece of pieces(text)) {
     part += piece;
-    count += 1;
-    if (count % piecesPerChunk === 0) {
-      yield part;
-      part = "";
-    }
+    inPart += 1;
+    if (inPart < partLength && !isFirst) continue;
+    yield part;
+    part = "";
+    inPart = 0;
+    isFirst = false;
   }
   if (part !== "") yield part;
 }

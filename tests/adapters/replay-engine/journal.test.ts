@@ -91,6 +91,20 @@ describe("the journal of an earlier run", () => {
     expect(await streamed.text()).toContain('"finish_reason":"length"');
   });
 
+  it.each([1, 2, 3, 9])("is streamed in no more parts than its %d tokens", async (completion) => {
+    const counted = { tokens: { prompt: 7, completion }, finish: "stop" };
+    const server = await served({ "turns.jsonl": jsonLines([turn(0, 0, { text: code.repeat(3), ...counted })]) });
+    const streamed = await fetch(`${server.url}/completions`, {
+      method: "POST",
+      body: JSON.stringify({ ...ask, ...id(0, 0), stream: true }),
+    });
+    const events = (await streamed.text()).split("\n\n").filter((event) => event.startsWith("data: {"));
+    const texts = events.map((event) => JSON.parse(event.slice("data: ".length)).choices[0].text);
+    expect(texts.length).toBeLessThanOrEqual(completion);
+    expect(texts.join("")).toBe(code.repeat(3));
+    if (completion > 1) expect(texts[0]).toBe("Let");
+  });
+
   it("is found by a recorded seed where the request has no id", async () => {
     const server = await served();
     expect((await complete(server, { ...ask, seed: 1001 })).body.choices[0].text).toBe("It goes on");

@@ -92,14 +92,30 @@ describe("a stream", () => {
       while (!received.includes(text)) received += (await reader?.read())?.value ?? expect.unreachable();
     };
     await untilThere(timed, 1);
-    clock.moveTo(85); // eight tokens, an event's worth
-    await untilReceived("There are seven");
+    clock.moveTo(15); // the first token is an event of its own
+    await untilReceived("There");
+    expect(received).not.toContain("are");
+    clock.moveTo(95); // then eight at a time
+    await untilReceived("are seven");
     expect(received).not.toContain("seventy");
     clock.moveTo(1e6);
     await untilReceived("[DONE]");
     expect(received).toContain('"finish_reason":"stop"');
     expect(received).toContain('"cached_tokens":0');
   });
+});
+
+it("ends a stream with an error where the cache cannot hold the text", async () => {
+  const { server } = await serveTimed({ blocks: 8 });
+  const response = await fetch(`${server.url}/completions`, {
+    method: "POST",
+    body: JSON.stringify({ ...request, stream: true }),
+  });
+  const [error, end] = (await response.text()).split("\n\n");
+  expect(JSON.parse(error?.slice("data: ".length) ?? "")).toMatchObject({
+    error: { code: 400, param: "input_tokens" },
+  });
+  expect(end).toBe("data: [DONE]");
 });
 
 describe("a client that goes away", () => {
