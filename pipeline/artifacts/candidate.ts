@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { candidateKeyFields, count, integerText, meta, milliseconds } from "./identifier.ts";
+import { candidateKeyFields, count, integerText, meta, milliseconds, total } from "./identifier.ts";
 
 export const candidateOutcomes = [
   "answered",
@@ -26,7 +26,7 @@ export const candidateSchema = z.strictObject({
   rawAnswer: z.string().optional(),
   answer: integerText.optional(),
   turns: count,
-  tokens: z.strictObject({ prompt: count, completion: count }),
+  tokens: z.strictObject({ prompt: total, completion: total }),
   milliseconds,
   meta,
 });

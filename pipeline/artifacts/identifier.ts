@@ -6,18 +6,58 @@ export const problemId = z
   .min(1)
   .regex(/^[^/]+\/./u, "expected <set>/<key>");
 
+/** A set's name. The one that is excluded cannot be the key of a JavaScript object, as it is in a summary. */
+export const setName = z
+  .string()
+  .min(1)
+  .refine((name) => name !== "__proto__", "a set cannot have this name");
+
 export const count = z.number().int().nonnegative();
-export const milliseconds = z.number().nonnegative();
+
+/** A sum of counts, which may be larger than a count can be. */
+export const total = z.number().nonnegative().refine(Number.isInteger, "expected a whole number");
+
+/** At most 300 years: sums stay finite, and every moment is a date. */
+export const milliseconds = z.number().nonnegative().max(1e13);
 
 /** An arbitrary-precision integer in canonical form: no plus sign, no leading zero, no `-0`. */
 export const integerText = z
   .string()
   .regex(/^(0|-?[1-9][0-9]*)$/u, "expected an integer in canonical form, such as -4 or 8178");
 
-export const meta = z.record(z.string(), z.unknown()).optional();
+/** Far beyond any run. Whoever reads a row makes room for all those below it. */
+export const mostReplicates = 10_000;
+export const mostCandidates = 100_000;
+export const mostTurns = 10_000;
+
+const deepest = 100;
+
+/** What JSON gives back as it was written, and what can be written again: deeper values take more stack than there is. */
+function isFreeValue(value: unknown, depth = 0): boolean {
+  if (typeof value === "number") return Number.isFinite(value); // 1e400 is no number to JavaScript
+  if (typeof value !== "object" || value === null) return true;
+  return depth < deepest && Object.values(value).every((inner) => isFreeValue(inner, depth + 1));
+}
+
+/** Any JSON object. Not z.record, which drops a key `__proto__`. */
+export const freeData = z.custom<Record<string, unknown>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value) && isFreeValue(value),
+  `expected an object of at most ${deepest} levels, with finite numbers`,
+);
+
+export const meta = freeData.optional();
+
+/** A time in a row's `meta`, which nobody has checked: 0 where there is none. */
+export function metaMilliseconds(data: Record<string, unknown> | undefined, name: string): number {
+  return milliseconds.safeParse(data?.[name]).data ?? 0;
+}
 
 /** A candidate's identity within a run; turns, candidates and replicates count from 0. */
-export const candidateKeyFields = { problemId, replicate: count, candidate: count };
+export const candidateKeyFields = {
+  problemId,
+  replicate: count.max(mostReplicates - 1),
+  candidate: count.max(mostCandidates - 1),
+};
 
 export interface CandidateKey {
   problemId: string;

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import { integerText, meta, problemId } from "./identifier.ts";
+import { integerText, meta, problemId, setName } from "./identifier.ts";
 
 const problem = {
   problemId,
-  set: z.string().min(1),
+  set: setName,
   statement: z.string().min(1),
   gold: z.string(), // as published
   level: z.string().optional(),
@@ -26,7 +26,7 @@ export type SelectedProblem = z.infer<typeof selectedProblemSchema>;
 /** A problem that is left out, and why: a line of rejected.jsonl. */
 export const rejectedProblemSchema = z.strictObject({
   problemId,
-  set: z.string().min(1),
+  set: setName,
   gold: z.string(),
   reason: z.string().min(1),
   meta,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { candidateOutcomes } from "./candidate.ts";
 import { executionOutcomes } from "./execution.ts";
-import { count } from "./identifier.ts";
+import { count, total } from "./identifier.ts";
 import { wasteSchema } from "./waste.ts";
 
 /** An uncertainty of an estimate. `sampling`: other seeds, same problems; `population`: other problems of this kind. */
@@ -41,7 +41,7 @@ export const setSummarySchema = z.strictObject({
   truncatedTurns: count, // ended by the token limit
   lostCandidates: count, // to the engine or the sandbox, never counted as the model's
   identicalCandidates: count, // candidates whose whole text equals an earlier one's of the same problem
-  tokens: z.strictObject({ prompt: count, completion: count }),
+  tokens: z.strictObject({ prompt: total, completion: total }),
   seconds: z.number().nonnegative(), // summed over candidates
   engineBusyShare: z.number().optional(), // of the time in which anything of the run was under way
   waste: wasteSchema.optional(),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { executionSchema } from "./execution.ts";
-import { candidateKeyFields, count, meta, milliseconds } from "./identifier.ts";
+import { candidateKeyFields, count, freeData, meta, milliseconds, mostTurns } from "./identifier.ts";
 
 /** Why the engine ended a turn: it asked for execution, ended its answer, or ran out of tokens. */
 export const turnFinishes = ["code", "stop", "length"] as const;
@@ -8,7 +8,7 @@ export const turnFinishes = ["code", "stop", "length"] as const;
 /** One finished model message and the execution it asked for: a line of turns.jsonl, the journal. */
 export const turnSchema = z.strictObject({
   ...candidateKeyFields,
-  turn: count,
+  turn: count.max(mostTurns - 1),
   requestId: z.string().min(1),
   seed: z.number().int(),
   text: z.string(), // what the engine produced
@@ -21,7 +21,7 @@ export const turnSchema = z.strictObject({
   firstTokenMilliseconds: milliseconds.optional(),
   milliseconds,
   endpoint: z.string().optional(),
-  logprobs: z.record(z.string(), z.unknown()).optional(),
+  logprobs: freeData.optional(),
   meta,
 });
 export type Turn = z.infer<typeof turnSchema>;

@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { count, integerText, meta, problemId } from "./identifier.ts";
+import { candidateKeyFields, count, integerText, meta, setName } from "./identifier.ts";
 
 /** Whether the elected answer equals the gold answer: a line of verdicts.jsonl. */
 export const verdictSchema = z.strictObject({
-  problemId,
-  set: z.string().min(1),
-  replicate: count,
+  problemId: candidateKeyFields.problemId,
+  set: setName,
+  replicate: candidateKeyFields.replicate,
   gold: z.string(), // as published
   expected: integerText, // under the answer policy
   answer: integerText.nullable(),

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { count, integerText, meta, problemId } from "./identifier.ts";
+import { candidateKeyFields, count, integerText, meta } from "./identifier.ts";
 
 /** The answer elected for a problem in one replicate: a line of votes.jsonl. `tally` is in vote order. */
 export const voteSchema = z.strictObject({
-  problemId,
-  replicate: count,
+  problemId: candidateKeyFields.problemId,
+  replicate: candidateKeyFields.replicate,
   answer: integerText.nullable(),
   tally: z.array(z.strictObject({ answer: integerText, count, score: z.number().optional() })),
   candidates: count,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count } from "./identifier.ts";
+import { total } from "./identifier.ts";
 
 const seconds = z.number().nonnegative();
 
@@ -10,9 +10,9 @@ export const wasteSchema = z.strictObject({
   halfEmptySeconds: seconds, // of these, with fewer than half as many requests as there could have been
   pythonSeconds: seconds, // that candidates waited for their programs, queues included, summed over candidates
   tokens: z.strictObject({
-    afterAnswer: count, // of candidates that had given an answer and went on
-    afterDecision: count, // of candidates whose vote was decided by then; a turn's tokens by the share of its time
-    lost: count, // of turns that were cut off, estimated from their time
+    afterAnswer: total, // of candidates that had given an answer and went on
+    afterDecision: total, // of candidates whose vote was decided by then; a turn's tokens by the share of its time
+    lost: total, // of turns that were cut off, estimated from their time
   }),
 });
 export type Waste = z.infer<typeof wasteSchema>;

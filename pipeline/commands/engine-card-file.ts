@@ -20,7 +20,7 @@ export async function loadEngineCard(nameOrPath: string): Promise<EngineCard> {
 export async function loadGpu(key: string): Promise<Gpu> {
   const path = `${folder}/${gpusFile}`;
   const gpus = checked(path, await readYaml(path, "list of GPUs"), gpusSchema, hint);
-  const gpu = gpus[key.toLowerCase()];
+  const gpu = new Map(Object.entries(gpus)).get(key.toLowerCase());
   if (gpu === undefined) throw unknown("GPU", key, Object.keys(gpus));
   return gpu;
 }

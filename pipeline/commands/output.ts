@@ -1,14 +1,19 @@
-/** What a command prints: results on stdout, everything else on stderr. */
+import { visibleJson, visibleText } from "../core/visible-text.ts";
+
+/**
+ * What a command prints: results on stdout, everything else on stderr. Texts of files, models, programs and servers may
+ * stand in all of it, so nothing goes out that would steer a terminal.
+ */
 export function printLine(text = ""): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${visibleText(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  process.stdout.write(`${visibleJson(value, 2)}\n`);
 }
 
 export function printNote(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${visibleText(text)}\n`);
 }
 
 /** A command to be copied into a shell: words that mean something there are quoted. */

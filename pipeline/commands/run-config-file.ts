@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
+import { parseYaml } from "../adapters/yaml-text/parse-yaml.ts";
 import { type Profile, profileSchema } from "../artifacts/profile.ts";
 import { type EngineConfig, type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
 import { nearestName } from "../core/schema-issue.ts";
 import { UserError } from "../core/user-error.ts";
 import { projectPath } from "./project-folder.ts";
-import { checked, parseYaml, readYaml } from "./yaml-file.ts";
+import { checked, readYaml } from "./yaml-file.ts";
 
 /** A config with its profile, every default filled in and every path absolute. */
 export interface LoadedConfig {

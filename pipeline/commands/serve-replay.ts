@@ -3,6 +3,7 @@ import { loadRecordings } from "../adapters/replay-engine/recordings.ts";
 import { startReplayServer } from "../adapters/replay-engine/replay-server.ts";
 import { scaledClock } from "../adapters/virtual-clock/scaled-clock.ts";
 import { UserError } from "../core/user-error.ts";
+import { visibleJson } from "../core/visible-text.ts";
 import { emulate } from "./embedded-engine.ts";
 import { printLine, printNote } from "./output.ts";
 
@@ -91,7 +92,7 @@ export const command: CommandModule<object, ServeReplayOptions> = {
     const { traces } = recordings;
     if (json) {
       // On one line: whoever reads it knows that it is complete, although the command goes on.
-      printLine(JSON.stringify({ url, port: server.port, model, maxModelLen, problems, traces, notes }));
+      printLine(visibleJson({ url, port: server.port, model, maxModelLen, problems, traces, notes }));
     } else {
       for (const note of notes) printNote(note);
       printLine(`Serving ${traces} traces of ${problems} problems as model ${model} at ${url}\n`);
@@ -132,6 +133,6 @@ function checkNumber(option: string, value: number, low: number, high: number): 
 
 /** A request that works as it is pasted: the statement of the first problem, its first trace. */
 function curlExample(url: string, model: string, statement: string): string {
-  const body = JSON.stringify({ model, prompt: `### Problem: ${statement}\n### Solution: `, max_tokens: 200, seed: 0 });
+  const body = visibleJson({ model, prompt: `### Problem: ${statement}\n### Solution: `, max_tokens: 200, seed: 0 });
   return `curl ${url}/completions -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`;
 }

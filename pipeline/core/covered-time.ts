@@ -1,3 +1,4 @@
+import { metaMilliseconds } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { GroupedRows } from "./grouped-rows.ts";
 import { NumberColumn } from "./number-column.ts";
@@ -17,8 +18,7 @@ export function coveredMilliseconds(starts: Float64Array, ends: Float64Array, co
 
 /** When a turn was over, with its program and the wait for a free worker, in milliseconds of the run. */
 export function endOfTurn({ startedAt, milliseconds, execution, meta }: Turn): number {
-  const queued = typeof meta?.queuedMilliseconds === "number" ? meta.queuedMilliseconds : 0;
-  return startedAt + milliseconds + queued + (execution?.milliseconds ?? 0);
+  return startedAt + milliseconds + metaMilliseconds(meta, "queuedMilliseconds") + (execution?.milliseconds ?? 0);
 }
 
 /** How long turns were under way, of a whole run or of a group in it. */

@@ -74,7 +74,12 @@ function refuseOtherArchitectures(path: string, config: ModelConfig): void {
   });
 }
 
-const bitsByMethod: Record<string, number | undefined> = { fp8: 8, fbgemm_fp8: 8, mxfp4: 4, awq: 4 };
+const bitsByMethod = new Map([
+  ["fp8", 8],
+  ["fbgemm_fp8", 8],
+  ["mxfp4", 4],
+  ["awq", 4],
+]);
 
 function weightBitsOf(path: string, { quantization_config: quantization, dtype, torch_dtype }: ModelConfig): number {
   // vLLM loads float32 as half precision.
@@ -86,7 +91,7 @@ function weightBitsOf(path: string, { quantization_config: quantization, dtype, 
     quantization.w_bit ??
     (ofGroups.length > 0 ? Math.max(...ofGroups) : undefined) ??
     (quantization.load_in_4bit ? 4 : quantization.load_in_8bit ? 8 : undefined) ??
-    bitsByMethod[quantization.quant_method ?? ""];
+    bitsByMethod.get(quantization.quant_method ?? "");
   if (bits !== undefined) return bits;
   throw new UserError(`${path}: quantization_config does not say how many bits a weight has.`, {
     hint: "Give them with --weights-bits.",

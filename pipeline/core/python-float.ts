@@ -52,10 +52,9 @@ export function toWhole(decimal: Decimal): bigint | null {
     if (decimal.exponent > 0 && !Number.isFinite(toDouble(decimal))) return null;
     return signed(significant + "0".repeat(decimal.exponent), decimal.negative);
   }
-  const decimals = -decimal.exponent;
-  const trailingZeros = /0*$/u.exec(significant)?.[0].length ?? 0;
-  if (decimals > trailingZeros) return null;
-  return signed(significant.slice(0, significant.length - decimals), decimal.negative);
+  const whole = significant.length + decimal.exponent; // digits before the point
+  for (let index = significant.length - 1; index >= whole; index -= 1) if (significant[index] !== "0") return null;
+  return signed(significant.slice(0, whole), decimal.negative);
 }
 
 function signed(digits: string, negative: boolean): bigint {

@@ -15,17 +15,23 @@ export function nearestName(name: string, known: readonly string[]): string | un
  * nearest known one.
  */
 export function describeIssues(schema: z.ZodType, error: z.ZodError): string[] {
-  return error.issues.flatMap((issue) => describeIssue(schema, issue));
+  const shown = error.issues.slice(0, shownAtMost).flatMap((issue) => describeIssue(schema, issue));
+  const more = error.issues.length - shownAtMost;
+  return more > 0 ? [...shown, `and ${more} more faults`] : shown;
 }
+
+/** Of a file that is nothing like what is expected, every line may have one. */
+const shownAtMost = 20;
 
 function describeIssue(schema: z.ZodType, issue: z.core.$ZodIssue): string[] {
   const where = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
     const known = knownKeys(schema, issue.path);
-    return issue.keys.map((key) => {
+    return issue.keys.slice(0, shownAtMost).map((key) => {
       const near = nearestName(key, known);
       const suggestion = near ? `did you mean ${near}?` : `known: ${known.join(", ")}`;
-      return `${where === "" ? key : `${where}.${key}`}: unknown key, ${suggestion}`;
+      const name = key.length <= 80 ? key : `${key.slice(0, 80)}…`;
+      return `${where === "" ? name : `${where}.${name}`}: unknown key, ${suggestion}`;
     });
   }
   if (issue.code === "invalid_union") {

@@ -11,5 +11,13 @@ export function visibleText(text: string): string {
   });
 }
 
+/** A value as JSON that shows nothing else than what it says on a terminal: such characters are escaped. It reads back the same. */
+export function visibleJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    hidden,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 // Cc without \t and \n; bidirectional embeddings, overrides and isolates: https://www.unicode.org/reports/tr9/
 const hidden = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;

@@ -1,4 +1,5 @@
 import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
+import { metaMilliseconds } from "../artifacts/identifier.ts";
 import { NumberColumn } from "../core/number-column.ts";
 
 /** A candidate without its raw answer; of `meta` only what the vote and the account of time look at. */
@@ -40,7 +41,7 @@ export class CandidateColumns {
     this.#completionTokens.push(tokens.completion);
     this.#milliseconds.push(milliseconds);
     this.#isPruned.push(meta?.pruned === true ? 1 : 0);
-    this.#lostMilliseconds.push(typeof meta?.lostMilliseconds === "number" ? meta.lostMilliseconds : 0);
+    this.#lostMilliseconds.push(metaMilliseconds(meta, "lostMilliseconds"));
   }
 
   /** Puts the lines in order of problem number, replicate and candidate. Returns a candidate that stands there twice, if any does. */

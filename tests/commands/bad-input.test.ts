@@ -36,7 +36,7 @@ describe("a config", () => {
 
   it("of many megabytes is refused before it is parsed", async () => {
     const path = await fileWith(`a: [${"1,".repeat(3_000_000)}]`);
-    await expect(loadRunConfig(path)).rejects.toThrow(/larger than 4 MiB/u);
+    await expect(loadRunConfig(path)).rejects.toThrow(/larger than 512 KiB/u);
   });
 
   it("has the nearest name suggested for an unknown key inside an alternative", async () => {

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parse, YAMLParseError } from "yaml";
 import { type DatasetCard, datasetCardSchema } from "../../artifacts/dataset-card.ts";
 import { nearestName } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
+import { parseYaml } from "../yaml-text/parse-yaml.ts";
 import { fileFault } from "./data-file.ts";
 
 /** The project's datasets/: one card per set, beside what is shipped with them. */
@@ -53,17 +53,4 @@ async function readCard(name: string, directory: string): Promise<DatasetCard> {
   throw new UserError(`${path}: name: expected "${name}", as the file is called, found "${card.data.name}".`, {
     hint: "Rename the one or the other.",
   });
-}
-
-function parseYaml(text: string, path: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const line = error.linePos?.[0].line;
-    throw new UserError(`${path}${line ? `, line ${line}` : ""}: not valid YAML (${error.code}).`, {
-      hint: "Quote texts that hold a colon or a brace.",
-      cause: error,
-    });
-  }
 }

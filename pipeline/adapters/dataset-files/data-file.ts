@@ -120,7 +120,8 @@ const foreignContents: { test: (start: Buffer) => boolean; is: string; hint: str
 
 /** A file-system error in words; any other error as it is. */
 export function fileFault(error: unknown, path: string): unknown {
-  if (!(error instanceof Error) || !("code" in error) || !("syscall" in error)) return error;
+  if (!(error instanceof Error) || !("code" in error)) return error;
+  if (!("syscall" in error) && error.code !== "ERR_INVALID_ARG_VALUE") return error; // a path with a null character
   const [message, hint] = fileFaults[String(error.code)] ?? [
     `${path}: ${error.message}`,
     "Check the file and its disk.",

@@ -32,10 +32,10 @@ export function fieldOf(values: Record<string, unknown>, path: string): unknown 
   return undefined;
 }
 
-/** The field paths a row offers, nested ones by dots. */
-export function fieldPaths(values: Record<string, unknown>): string[] {
+/** The field paths a row offers, nested ones by dots, down to a level that a person would name. */
+export function fieldPaths(values: Record<string, unknown>, levels = 8): string[] {
   return Object.entries(values).flatMap(([name, value]) =>
-    isRecord(value) ? fieldPaths(value).map((inner) => `${name}.${inner}`) : [name],
+    isRecord(value) && levels > 1 ? fieldPaths(value, levels - 1).map((inner) => `${name}.${inner}`) : [name],
   );
 }
 
@@ -43,6 +43,11 @@ export function fieldPaths(values: Record<string, unknown>): string[] {
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return value instanceof NumberText ? value.text : undefined;
+}
+
+/** A text to be shown in an error, in quotes. */
+export function excerpt(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }
 
 /** What a value is, in a reader's words. */

@@ -203,7 +203,8 @@ async function refuse({ url, token }: DownloadRequest, response: Dispatcher.Resp
   const { statusCode } = response;
   const told = headerOf(response, "x-error-message");
   await discardBody(response);
-  const answer = `${url} answers ${statusCode}${told ? ` (${told.slice(0, 200)})` : ""}`;
+  const masked = token ? told?.replaceAll(token, "[token]") : told; // some servers repeat what they were sent
+  const answer = `${url} answers ${statusCode}${masked ? ` (${masked.slice(0, 200)})` : ""}`;
   if (statusCode === 429 || statusCode === 408 || statusCode >= 500) {
     const seconds = Number(headerOf(response, "retry-after"));
     const wait = Number.isFinite(seconds) && seconds > 0 ? { retryAfterMilliseconds: seconds * 1000 } : {};

@@ -126,6 +126,12 @@ export function sourceUrl(card: DatasetCard, { HF_ENDPOINT }: Environment): stri
     });
   }
   const endpoint = HF_ENDPOINT || "https://huggingface.co";
+  const { username = "", password = "" } = URL.parse(endpoint) ?? {};
+  if (username + password !== "") {
+    throw new UserError("HF_ENDPOINT has a user name or a password in it.", {
+      hint: "Messages show the address. Put an access token into HF_TOKEN.",
+    });
+  }
   if (!/^https?:\/\/[^/]/u.test(endpoint) || !URL.canParse(endpoint)) {
     throw new UserError(
       `HF_ENDPOINT is ${JSON.stringify(endpoint)}; expected an address such as https://huggingface.co.`,

@@ -1,6 +1,7 @@
 import { UserError } from "../../core/user-error.ts";
 import { readLines } from "../text-lines/read-lines.ts";
-import { type DataFormat, type DataRow, isRecord, kindOf, NumberText } from "./data-row.ts";
+import { repeatedKey } from "../text-lines/repeated-key.ts";
+import { type DataFormat, type DataRow, excerpt, isRecord, kindOf, NumberText } from "./data-row.ts";
 
 /** A longer line is refused before it fills the memory. Solutions beside a statement can be long, but not this long. */
 const lineMebibytesAtMost = 64;
@@ -60,6 +61,12 @@ function parseRow(text: string, { path, place, number, terminated }: RowPlace): 
             ? "Mend or remove that line."
             : "The last line is cut off, so the file is incomplete. Copy or download it again.",
       cause: error,
+    });
+  }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) {
+    throw new UserError(`${path}, ${place}: the key ${excerpt(twice)} stands there twice.`, {
+      hint: "Nothing tells which of its values is meant. Remove one of them.",
     });
   }
   if (!isRecord(values)) {

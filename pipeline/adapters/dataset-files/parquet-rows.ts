@@ -1,4 +1,11 @@
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import {
+  type AsyncBuffer,
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../core/user-error.ts";
 import { type DataFormat, isRecord, NumberText } from "./data-row.ts";
@@ -11,9 +18,9 @@ type SchemaNode = ReturnType<typeof parquetSchema>;
 export const parquetFormat: DataFormat = {
   ending: ".parquet",
   async *rows(path) {
-    const file = await reading(path, () => asyncBufferFromFile(path));
+    const file = await reading(path, () => openFile(path));
     const metadata = await reading(path, () => parquetMetadataAsync(file));
-    const schema = parquetSchema(metadata);
+    const schema = await reading(path, async () => checkedSchema(metadata, file.byteLength));
     let rowStart = 0;
     for (const group of metadata.row_groups) {
       const rowEnd = rowStart + Number(group.num_rows);
@@ -25,12 +32,51 @@ export const parquetFormat: DataFormat = {
       }
       for (const [at, row] of rows.entries()) {
         const place = `row ${rowStart + at + 1}`;
-        yield { place, values: withNumberTexts({ ...row }, schema) };
+        yield { place, values: await reading(path, async () => withNumberTexts({ ...row }, schema)) };
       }
       rowStart = rowEnd;
     }
   },
 };
+
+/**
+ * The file as the library reads it. It asks for many parts at once, and forgets those that it asked for before one for
+ * which it fails: what goes wrong with them is nobody's then, which must not end this process.
+ */
+async function openFile(path: string): Promise<AsyncBuffer> {
+  const { byteLength, slice } = await asyncBufferFromFile(path);
+  return {
+    byteLength,
+    slice(start, end) {
+      const part = Promise.resolve().then(() => slice(start, end));
+      part.catch(() => {});
+      return part;
+    },
+  };
+}
+
+/** The longest run of rows that a byte of a problem file stands for, packed as it may be. */
+const rowsPerByte = 4;
+
+/**
+ * The schema, of metadata that fit it and the file. The library takes them as they are: it makes room for as many rows
+ * as they promise, and of columns that are not in the schema it reads some and forgets them, faults and all.
+ */
+function checkedSchema(metadata: FileMetaData, bytes: number): SchemaNode {
+  const schema = parquetSchema(metadata);
+  const names = leafPaths(schema);
+  for (const { num_rows, columns } of metadata.row_groups) {
+    if (!(num_rows >= 0 && num_rows <= rowsPerByte * bytes)) throw new Error(`it cannot hold ${num_rows} rows`);
+    const found = columns.map(({ meta_data }) => JSON.stringify(meta_data?.path_in_schema));
+    if (found.some((name) => !names.has(name))) throw new Error("its columns are not those of its schema");
+  }
+  return schema;
+}
+
+function leafPaths({ path, children }: SchemaNode): Set<string> {
+  if (children.length === 0) return new Set([JSON.stringify(path)]);
+  return new Set(children.flatMap((child) => [...leafPaths(child)]));
+}
 
 /** Runs a step of the library. Its errors are about the file's bytes; those of the file system keep their code. */
 async function reading<Value>(path: string, step: () => Promise<Value>): Promise<Value> {

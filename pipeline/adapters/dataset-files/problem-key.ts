@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FieldMapping, KeyRule } from "../../artifacts/dataset-card.ts";
 import { UserError } from "../../core/user-error.ts";
-import { type DataRow, fieldOf, kindOf, textOf } from "./data-row.ts";
+import { type DataRow, excerpt, fieldOf, kindOf, textOf } from "./data-row.ts";
 import { missingField } from "./missing-field.ts";
 
 const keyCharactersAtMost = 200;
@@ -91,8 +91,4 @@ export function compileKeyRule({ pattern, rule }: KeyRule): CompiledRule {
       return key.replace(/(?:\s|%20)+/gu, "_");
     },
   };
-}
-
-export function excerpt(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
 }

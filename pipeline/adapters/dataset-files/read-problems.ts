@@ -3,9 +3,9 @@ import type { Problem } from "../../artifacts/problem.ts";
 import { nearestName } from "../../core/schema-issue.ts";
 import { UserError } from "../../core/user-error.ts";
 import { dataRows, fileSha256 } from "./data-file.ts";
-import { type DataRow, fieldOf, kindOf, textOf } from "./data-row.ts";
+import { type DataRow, excerpt, fieldOf, kindOf, textOf } from "./data-row.ts";
 import { missingField } from "./missing-field.ts";
-import { type CompiledRule, compileKeyRule, excerpt, problemKey } from "./problem-key.ts";
+import { type CompiledRule, compileKeyRule, problemKey } from "./problem-key.ts";
 
 /** In UTF-16 units. The longest statement of the known sets has under 3,000. */
 const statementCharactersAtMost = 200_000;

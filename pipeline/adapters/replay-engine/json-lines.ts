@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { UserError } from "../../core/user-error.ts";
 import { readLines, textOf } from "../text-lines/read-lines.ts";
 
@@ -5,6 +6,11 @@ import { readLines, textOf } from "../text-lines/read-lines.ts";
 export async function* linesOf(file: string): AsyncGenerator<{ number: number; text: string; complete: boolean }> {
   try {
     for await (const line of readLines(file)) {
+      if (line.complete && !isUtf8(line.bytes)) {
+        throw new UserError(`${file}, line ${line.number}: expected UTF-8 text, found other bytes.`, {
+          hint: "Save the file as UTF-8, or take the line out.",
+        });
+      }
       const text = textOf(line);
       if (text.trim() !== "") yield { number: line.number, text, complete: line.complete };
     }
@@ -34,5 +40,11 @@ export function objectOn(line: { text: string }): Record<string, unknown> | unde
 
 /** Whether a row's fields have these texts; numbers and truth values compare by how JSON writes them. */
 export function matches(row: Record<string, unknown>, where: Record<string, string>): boolean {
-  return Object.entries(where).every(([field, text]) => field in row && String(row[field]) === text);
+  return Object.entries(where).every(([field, text]) => plainText(row, field) === text);
+}
+
+/** The text of a row's own field; undefined where there is none, or a list or an object. */
+export function plainText(row: Record<string, unknown>, field: string): string | undefined {
+  const value = Object.hasOwn(row, field) ? row[field] : {};
+  return typeof value === "object" && value !== null ? undefined : String(value);
 }

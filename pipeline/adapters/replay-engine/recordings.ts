@@ -5,7 +5,7 @@ import { recordingSchema } from "../../artifacts/recording.ts";
 import type { RecordingSource } from "../../artifacts/run-config.ts";
 import { UserError } from "../../core/user-error.ts";
 import { isTurn, type JournalTrace, readJournal } from "./journal.ts";
-import { linesOf, matches, objectOn } from "./json-lines.ts";
+import { linesOf, matches, objectOn, plainText } from "./json-lines.ts";
 
 /** What a model wrote for one problem, from the prompt to its end, with the outputs it was given. */
 export interface WholeTrace {
@@ -84,14 +84,18 @@ async function readTraces(file: string, source: RecordingSource, note: (text: st
     const row = objectOn(line);
     if (!row) throw badLine(file, line.number, "expected a JSON object");
     rows += 1;
-    for (const { field, values } of seen) if (values.size < 10 && field in row) values.add(String(row[field]));
+    for (const { field, values } of seen) {
+      const value = plainText(row, field);
+      if (value !== undefined && values.size < 10) values.add(value);
+    }
     if (!matches(row, where)) continue;
 
+    const fieldOf = (field: string) => (Object.hasOwn(row, field) ? row[field] : undefined);
     const parsed = recordingSchema.safeParse({
-      problem: row[fields.problem],
-      sample: sampleNumber(row[fields.sample]),
-      text: row[fields.text],
-      finish: row[fields.finish] ?? undefined,
+      problem: fieldOf(fields.problem),
+      sample: sampleNumber(fieldOf(fields.sample)),
+      text: fieldOf(fields.text),
+      finish: fieldOf(fields.finish) ?? undefined,
     });
     if (!parsed.success) {
       const issue = parsed.error.issues[0];

@@ -34,7 +34,7 @@ function tokenEnd(text: string, start: number): number {
     most = start + lettersAtMost;
   }
   const last = Math.min(most, text.length);
-  while (end < last && kindAt(text, end) === run) end += 1;
+  while (run !== 0 && end < last && kindAt(text, end) === run) end += 1;
   if (run !== 0 && (end === last || kindAt(text, end) !== 0)) return end;
   piece.lastIndex = start;
   piece.test(text);
