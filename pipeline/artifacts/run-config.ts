@@ -1,15 +1,14 @@
 import { z } from "zod";
 import { answerConfigSchema } from "./answer-policy.ts";
 import { fieldChoiceSchema } from "./dataset-card.ts";
-import { integerText } from "./identifier.ts";
+import { integerText, mostCandidates, mostReplicates, mostTurns, setName } from "./identifier.ts";
 import { pythonModules } from "./python-modules.ts";
 
 const positive = z.number().int().positive();
 
 /** Where problems come from: a card's set, or a file of one's own under any label. */
 const problemSourceSchema = z.strictObject({
-  set: z
-    .string()
+  set: setName
     .regex(/^[^/\s]+$/u, "expected a label without blanks or slashes")
     .describe("a card in datasets/, or a label of your own"),
   path: z.string().optional().describe("where the card's file is, if not in the cache"),
@@ -44,16 +43,19 @@ const recordingSourceSchema = z.union([
 ]);
 export type RecordingSource = z.output<typeof recordingSourceSchema>;
 
+const serverUrl = z.url({ protocol: /^https?$/u }).refine((url) => {
+  const { username = "", password = "", search = "", hash = "" } = URL.parse(url) ?? {};
+  return username + password + search + hash === "";
+}, "expected a URL without user name, password and query: it stands in the manifest; a key goes into the variable that apiKeyEnv names");
+
 const vllmEngineSchema = z.strictObject({
   kind: z.literal("vllm"),
-  baseUrl: z.url({ protocol: /^https?$/u }).optional(),
-  baseUrls: z
-    .array(z.url({ protocol: /^https?$/u }))
-    .min(1)
-    .optional(),
+  baseUrl: serverUrl.optional(),
+  baseUrls: z.array(serverUrl).min(1).optional(),
   model: z.string().min(1),
   apiKeyEnv: z
     .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/u, "expected the name of an environment variable, not the key itself")
     .default("VLLM_API_KEY")
     .describe("the environment variable that holds the key, if one is needed"),
   dialect: z.enum(["vllm", "openai"]).default("vllm").describe("openai: standard fields only"),
@@ -110,19 +112,19 @@ export const runConfigSchema = z.strictObject({
   engine: engineSchema,
   sampling: z
     .strictObject({
-      width: positive.default(48).describe("candidates per problem"),
-      depth: positive.default(4).describe("turns per candidate at most"),
+      width: positive.max(mostCandidates).default(48).describe("candidates per problem"),
+      depth: positive.max(mostTurns).default(4).describe("turns per candidate at most"),
       temperature: z.number().nonnegative().default(0.8),
       topP: z.number().positive().max(1).default(1),
       maxTokens: positive.default(2048).describe("per turn"),
       seed: z.number().int().default(42),
-      replicates: positive.default(1),
+      replicates: positive.max(mostReplicates).default(1),
     })
     .prefault({}),
   python: z
     .strictObject({
-      timeoutSeconds: z.number().positive().default(5),
-      memoryMiB: positive.default(1024),
+      timeoutSeconds: z.number().positive().max(86_400).default(5),
+      memoryMiB: positive.max(2 ** 20).default(1024),
       outputCharacters: positive.optional().describe("where an output is cut [as the profile says]"),
       state: z
         .enum(["stateless", "session"])
@@ -154,7 +156,7 @@ export const runConfigSchema = z.strictObject({
   schedule: z
     .strictObject({
       mode: z.enum(["throughput", "exam"]).default("throughput"),
-      concurrency: positive.default(64).describe("turns in flight at a time, over all problems"),
+      concurrency: positive.max(100_000).default(64).describe("turns in flight at a time, over all problems"),
       order: z.union([z.literal("given"), z.strictObject({ random: z.number().int() })]).default("given"),
     })
     .prefault({}),
