@@ -33,15 +33,18 @@ const wrappers = [
 ];
 const lastOf = [/finalansweris([^\n]*)/gu, /answer?is:?([^\n]*)/gu, /oxed\{([^\n]*?)\}/gu, /\$([^\n]*?)\$/gu];
 
+/** The notebook looks at 100 characters. Beyond so many, its expressions would take minutes on a text made for that. */
+const charactersAtMost = 10_000;
+
 /**
  * The winning notebook's `normalize_answer`, quirks included: units and blanks go, the text after the last
- * "answer is" or between the last dollar signs stays.
+ * "answer is" or between the last dollar signs stays. Of a text of more than 10,000 characters the end counts.
  *
  * Source: project-numina/aimo-progress-prize, kaggle-solution.ipynb
  */
 export function normalizeNotebookAnswer(text: string): string {
   const nextProblem = text.indexOf("Problem:");
-  let answer = nextProblem < 0 ? text : text.slice(0, nextProblem);
+  let answer = (nextProblem < 0 ? text : text.slice(0, nextProblem)).slice(-charactersAtMost);
   for (const [before, after] of replacements) answer = answer.replaceAll(before, after);
   for (const removal of removals) answer = answer.replaceAll(removal, "");
   for (const wrapper of wrappers) answer = answer.replace(wrapper, "$1");
