@@ -3,14 +3,13 @@
 // npm run soak -- --kills 500 --seed 7 --variants embedded sessions
 import { randomInt } from "node:crypto";
 import yargs from "yargs";
-import { type Ending, type StormReport, storm } from "../tests/helpers/kill-storm.ts";
+import { type StormReport, storm } from "../tests/helpers/kill-storm.ts";
 import { allPhases, wander } from "../tests/helpers/kill-storm-aims.ts";
+import { interruptions } from "../tests/helpers/kill-storm-endings.ts";
 import { canAdopt } from "../tests/helpers/kill-storm-process.ts";
 import { type VariantName, variants } from "../tests/helpers/kill-storm-workload.ts";
 
 const names = Object.keys(variants) as VariantName[];
-const endings: readonly Ending[] = ["SIGTERM", "SIGINT", "SIGINT twice", "SIGHUP", "terminal closed"];
-
 const options = await yargs(process.argv.slice(2))
   .scriptName("npm run soak --")
   .options({
@@ -40,7 +39,7 @@ const startedAt = performance.now();
 const report = await storm({
   ...{ kills: options.kills, seed: options.seed, variants: options.variants, aims: wander },
   ending: (draw) =>
-    draw() < options.interruptions ? (endings[Math.floor(draw() * endings.length)] ?? "SIGKILL") : "SIGKILL",
+    (draw() < options.interruptions && interruptions[Math.floor(draw() * interruptions.length)]) || "SIGKILL",
   phases: options.kills < 200 ? [] : allPhases,
   onEpisode: (now) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${line(now)}`),
 });

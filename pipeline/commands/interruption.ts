@@ -1,9 +1,10 @@
+import { isatty } from "node:tty";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { printNote } from "./output.ts";
 
 /**
- * Ctrl-C, and the end of the terminal: once, work that has begun is finished and no more is started; twice, the
- * process ends at once. Finished turns are in the journal either way.
+ * Ctrl-C, and the end of the terminal if there is one: once, work that has begun is finished and no more is started;
+ * twice, the process ends at once. Finished turns are in the journal either way.
  */
 export class Interruption {
   readonly #controller = new AbortController();
@@ -11,7 +12,10 @@ export class Interruption {
 
   constructor() {
     let firstAt = 0;
+    const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
     this.#handle = (signal) => {
+      // Under `nohup`, which takes terminals away. It has the signal ignored too, but Node undoes that when it starts.
+      if (signal === "SIGHUP" && !hasTerminal) return;
       if (this.#controller.signal.aborted) {
         if (performance.now() - firstAt > echoMilliseconds) process.exit(exitCodes.interrupted);
         return;

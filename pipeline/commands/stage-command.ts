@@ -22,7 +22,7 @@ function stageCommand(
   name: string,
   describe: string,
   needsConfig: boolean,
-  run: (session: RunSession, options: StageArguments) => Promise<unknown>,
+  run: (session: RunSession, options: StageArguments & { stopping: AbortSignal }) => Promise<unknown>,
 ): CommandModule<unknown, StageArguments> {
   return {
     command: `${name} <directory>`,
@@ -36,16 +36,23 @@ function stageCommand(
         .option("unsafe-python", { type: "boolean", default: false, hidden: name !== "generate" })
         .example(`$0 ${name} results/my-run`, describe) as never,
     handler: async (options) => {
+      using interruption = new Interruption();
       const { loaded, isByHand } = await configOf(options, needsConfig ? name : undefined);
       const session = await RunSession.openStage(options.directory, loaded, isByHand);
       try {
-        const printed = await run(session, options);
+        const printed = await run(session, { ...options, stopping: interruption.signal });
+        if (interruption.signal.aborted) throw interrupted(commandLine(againWith(name, options)));
         if (options.json) printJson(printed ?? session.manifest.stages[name] ?? {});
       } finally {
         await session.close();
       }
     },
   };
+}
+
+/** The directory has the config by now. */
+function againWith(name: string, { directory, unsafePython }: StageArguments): string[] {
+  return ["sctir", name, directory, ...(unsafePython ? ["--unsafe-python"] : [])];
 }
 
 interface StageConfig {
@@ -76,7 +83,7 @@ async function configOf({ directory, config, set }: StageArguments, needing: str
 }
 
 /** For artifacts written by hand. No problem is loaded and no engine asked: those parts are never read. */
-const defaults = {
+export const defaults = {
   problems: [{ set: "by-hand" }],
   profile: "tir",
   engine: { kind: "vllm", baseUrl: "http://127.0.0.1:8000/v1", model: "by-hand" },
@@ -90,20 +97,12 @@ export const generateCommand = stageCommand(
   "generate",
   "reason and execute: every candidate of every problem",
   true,
-  async (session, { directory, unsafePython }) => {
-    using interruption = new Interruption();
-    const progress = showProgress();
+  async (session, { stopping, unsafePython }) => {
+    const { observe, stop } = showProgress();
     try {
-      const { observe } = progress;
-      const complete = await generateStage(session, {
-        stopping: interruption.signal,
-        observe,
-        allowUnsafe: unsafePython,
-      });
-      progress.stop();
-      if (!complete) throw interrupted(commandLine(["sctir", "generate", directory]));
+      await generateStage(session, { stopping, observe, allowUnsafe: unsafePython });
     } finally {
-      progress.stop();
+      stop();
     }
   },
 );

@@ -1,10 +1,14 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Candidate } from "../../pipeline/artifacts/candidate.ts";
 import { candidateKey } from "../../pipeline/artifacts/identifier.ts";
 import type { Turn } from "../../pipeline/artifacts/turn.ts";
+import { vote } from "../../pipeline/core/vote.ts";
 import { filesIn } from "./kill-storm-aims.ts";
 import type { Variant } from "./kill-storm-workload.ts";
 import { comparable, jsonOf, rowsOf, withoutTimes } from "./run-files.ts";
+
+const defaultVote = { rule: "majority", ties: "first-seen", fallback: null } as const;
 
 /** A journal that is looked at again and again: what was in it once has to stay. */
 export class JournalWatch {
@@ -58,6 +62,7 @@ export function faultsOfResult(out: string, reference: string, { same }: Variant
   for (const name of ["problems.jsonl", "selected.jsonl", "rejected.jsonl"]) {
     check(`${name} differs`, bytes(out, name) === bytes(reference, name));
   }
+  check("votes.jsonl is not what its candidates elect", isEqual(winnersOf(out), electedIn(out)));
   if (same === "everything") {
     for (const name of ["votes.jsonl", "verdicts.jsonl"]) {
       check(`${name} differs`, bytes(out, name) === bytes(reference, name));
@@ -96,6 +101,12 @@ function turnsOf(directory: string): string[] {
 function manifestOf(directory: string): unknown {
   const { createdAt: _, ...manifest } = jsonOf(directory, "manifest.json");
   return withoutTimes(manifest);
+}
+
+function electedIn(directory: string): unknown[] {
+  const candidates = rowsOf(directory, "candidates.jsonl") as unknown as Candidate[];
+  const groups = Map.groupBy(candidates, ({ problemId, replicate }) => JSON.stringify([problemId, replicate]));
+  return Array.from(groups, ([group, voters]) => [...JSON.parse(group), vote(voters, defaultVote).answer]);
 }
 
 function winnersOf(directory: string): unknown[] {
