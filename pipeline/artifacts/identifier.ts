@@ -17,8 +17,9 @@ export const count = z.number().int().nonnegative();
 /** A sum of counts, which may be larger than a count can be. */
 export const total = z.number().nonnegative().refine(Number.isInteger, "expected a whole number");
 
-/** At most 300 years: sums stay finite, and every moment is a date. */
-export const milliseconds = z.number().nonnegative().max(1e13);
+/** About 300 years: sums stay finite, and every moment is a date. */
+const mostMilliseconds = 1e13;
+export const milliseconds = z.number().nonnegative().max(mostMilliseconds);
 
 /** An arbitrary-precision integer in canonical form: no plus sign, no leading zero, no `-0`. */
 export const integerText = z
@@ -49,7 +50,8 @@ export const meta = freeData.optional();
 
 /** A time in a row's `meta`, which nobody has checked: 0 where there is none. */
 export function metaMilliseconds(data: Record<string, unknown> | undefined, name: string): number {
-  return milliseconds.safeParse(data?.[name]).data ?? 0;
+  const value = data?.[name];
+  return typeof value === "number" && value >= 0 && value <= mostMilliseconds ? value : 0;
 }
 
 /** A candidate's identity within a run; turns, candidates and replicates count from 0. */

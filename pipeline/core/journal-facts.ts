@@ -21,9 +21,9 @@ export class JournalFacts {
   readonly #turns = new NumberColumn(Uint32Array);
   readonly #laterTurns = new Set<string>();
   readonly #digests = new NumberColumn(Uint32Array); // digestWords in a row
-  readonly #lastTurn = new NumberColumn(Float64Array); // counted from 1; 0 is none
+  readonly #lastTurn = new NumberColumn(Int32Array); // counted from 1; 0 is none
   readonly #lastFinish = new NumberColumn(Uint8Array);
-  readonly #lastExecutionTurn = new NumberColumn(Float64Array); // the same
+  readonly #lastExecutionTurn = new NumberColumn(Int32Array); // the same
   readonly #lastExecution = new NumberColumn(Uint8Array);
   readonly #executions = new NumberColumn(Uint32Array); // a count for each outcome in a row
   readonly #truncated = new NumberColumn(Uint32Array); // turns that the token limit ended

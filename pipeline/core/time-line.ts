@@ -32,7 +32,7 @@ export interface AccountedGroups {
  */
 export class TimeLine {
   readonly #rows = new GroupedRows();
-  readonly #candidate = new NumberColumn(Float64Array);
+  readonly #candidate = new NumberColumn(Int32Array);
   readonly #from = new NumberColumn(Float64Array);
   readonly #generated = new NumberColumn(Float64Array); // the engine's part ends, Python's begins
   readonly #until = new NumberColumn(Float64Array);

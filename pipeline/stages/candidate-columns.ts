@@ -10,8 +10,8 @@ export type TableCandidate = Omit<Candidate, "rawAnswer" | "meta"> & {
 /** Candidates, each a line in columns of numbers: there may be hundreds of thousands. Problems and answers are numbered. */
 export class CandidateColumns {
   readonly #problem = new NumberColumn(Int32Array);
-  readonly #replicate = new NumberColumn(Float64Array);
-  readonly #candidate = new NumberColumn(Float64Array);
+  readonly #replicate = new NumberColumn(Int32Array);
+  readonly #candidate = new NumberColumn(Int32Array);
   readonly #outcome = new NumberColumn(Uint8Array);
   readonly #answer = new NumberColumn(Int32Array); // from 1; 0: none
   readonly #turns = new NumberColumn(Float64Array);

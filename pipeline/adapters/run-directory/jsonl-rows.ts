@@ -40,13 +40,13 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
 export type RowRead<Row> = { kind: "row"; row: Row } | { kind: "blank" } | { kind: "bad"; reason: string };
 
 export function rowOn<Row>(line: Line, { schema }: ArtifactFile<Row>): RowRead<Row> {
-  if (!isUtf8(line.bytes)) return { kind: "bad", reason: "not UTF-8" };
   const text = textOf(line);
-  if (text.trim() === "") return { kind: "blank" };
+  if (text.includes("\uFFFD") && !isUtf8(line.bytes)) return { kind: "bad", reason: "not UTF-8" };
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
+    if (text.trim() === "") return { kind: "blank" };
     return { kind: "bad", reason: `not JSON: ${excerpt(text)}${line.complete ? "" : " The last line is torn."}` };
   }
   const result = schema.safeParse(value);
