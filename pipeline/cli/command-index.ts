@@ -36,6 +36,11 @@ export const commandIndex: readonly IndexedCommand[] = [
   ),
   indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
   indexed(
+    "verify <directory>",
+    "whether a run's result follows from its journal",
+    () => import("../commands/verify.ts"),
+  ),
+  indexed(
     "plan <config>",
     "what fits on which GPUs and how long a run takes, by arithmetic, without an engine",
     () => import("../commands/plan.ts"),

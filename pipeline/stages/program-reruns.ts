@@ -15,6 +15,7 @@ interface ProgramRerunsOptions {
   atMost: number;
   /** What becomes of a program that prints something else than in the journal. */
   isStrict: boolean;
+  signal: AbortSignal;
 }
 
 /** Runs the programs of a journal again, many at a time, those of one candidate one after the other. */
@@ -59,9 +60,9 @@ export class ProgramReruns {
   }
 
   async #run({ row, number, byte }: LinePlace & { row: Turn }, program: Execute, judge: JournalRules): Promise<void> {
-    const { check, sandbox, isStrict } = this.#options;
+    const { check, sandbox, isStrict, signal } = this.#options;
     const { config, rules } = judge;
-    const result = await sandbox.execute(programRequest(row, program, config, rules));
+    const result = await sandbox.execute({ ...programRequest(row, program, config, rules), signal });
     const here = recordedExecution(result, program, config, rules);
     this.done += 1;
     const { outcome, output } = row.execution ?? {};

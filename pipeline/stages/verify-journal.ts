@@ -224,24 +224,22 @@ export class JournalFold {
     }
   }
 
-  /** Where an early stop waits for certainty, whatever the cancelled candidates would have said leaves the winner. */
+  /**
+   * Where an early stop waits for certainty, the candidates that it did not cancel have to settle the vote. One that was
+   * cancelled with an answer counts among them, as it may have ended by itself: that can only settle a vote sooner.
+   */
   #checkDecided(): void {
     const { config, rules } = this.#judge;
     if (config.earlyStop !== "certain") return;
     const options = { ...config.vote, depth: rules.depth, afterAnswer: rules.profile.afterAnswer };
     for (const [key, group] of Map.groupBy(this.#standings.values(), (standing) => voteKey(standing.key))) {
-      const [open, ended] = [
-        group.filter(({ state }) => state !== "ended"),
-        group.filter(({ state }) => state === "ended"),
-      ];
-      const state = {
-        open: open.flatMap((each) => rowOf(each) ?? []),
-        ended: ended.flatMap((each) => rowOf(each) ?? []),
-      };
-      if (!state.open.some(({ outcome }) => outcome === "decided") || certainWinner(state, options)) continue;
+      const rows = group.flatMap((standing) => rowOf(standing) ?? []);
+      const open = rows.filter(({ outcome }) => outcome === "decided");
+      const ended = rows.filter(({ outcome }) => outcome !== "decided");
+      if (open.length === 0 || certainWinner({ ended, open }, options)) continue;
       this.#checks.candidates.fault({
         ...{ file: candidatesFile.name, row: key, field: "outcome" },
-        expected: "candidates cancelled once the others had decided the vote",
+        expected: "candidates called off once the others had decided the vote",
         found: "a vote that they had not decided",
       });
     }

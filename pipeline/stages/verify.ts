@@ -65,6 +65,9 @@ export interface Verification {
 export async function verifyRun(run: RunToVerify, ports: VerifyPorts, listedAtMost: number): Promise<CheckReport[]> {
   const checks = new CheckList(listedAtMost);
   const present = await presentFiles(ports.artifacts);
+  if (present.size === 0 && run.manifest === undefined) {
+    throw new UserError("There is no artifact in it: nothing to verify.", { hint: "Is it a run directory?" });
+  }
   const manifest = run.manifest?.kind === "document" ? run.manifest.value : undefined;
   const store = new VerifyingStore(ports.artifacts, {
     ...{ checks, present, isExact: manifest !== undefined },
@@ -88,18 +91,21 @@ async function presentFiles(artifacts: ArtifactReader): Promise<ReadonlySet<stri
   return present;
 }
 
+const unreadable = "manifest.json cannot be read, which says by which rules";
+
 /** selected.jsonl and rejected.jsonl, by the filter rule; where problems.jsonl is missing, what is selected stands as it is. */
 async function checkSelection({ run, manifest, checks, store, present }: Verification): Promise<void> {
   const names = [selectedFile.name, rejectedFile.name];
   for (const name of names) checks.add(`${name}: by the filter`, name);
-  if (present.has(problemsFile.name) && (present.has(selectedFile.name) || store.isDue(selectedFile.name))) {
+  const isKnown = run.manifest?.kind !== "fault";
+  if (isKnown && present.has(problemsFile.name) && (present.has(selectedFile.name) || store.isDue(selectedFile.name))) {
     const { filter, problems } = run.config;
     const options = { rule: filter.answers, sources: manifest ? problems : [] };
     await again(store, selectedFile.name, () => runFilter(store, options));
     return;
   }
   for (const name of names) {
-    if (present.has(name)) checks.of(name).skip("there is no problems.jsonl");
+    if (present.has(name)) checks.of(name).skip(isKnown ? "there is no problems.jsonl" : unreadable);
     else store.missing(name);
   }
   if (present.has(selectedFile.name)) await checkRows(store, selectedFile, checks.of(selectedFile.name));
@@ -125,7 +131,7 @@ async function checkJournal({ run, manifest, ports, checks, store, present }: Ve
   for await (const { problemId, statement } of store.rows(selectedFile)) statements.set(problemId, statement);
 
   if (manifest === undefined) {
-    const why = "without a manifest.json nothing says how the traces were made";
+    const why = "without a manifest.json nothing says by which rules";
     if (hasTurns) await checkRows(store, turnsFile, journal.turns, statements);
     if (hasTurns) for (const check of [journal.seeds, journal.steps]) check.skip(why);
     if (hasCandidates) await checkRows(store, candidatesFile, journal.candidates, statements);
@@ -162,9 +168,9 @@ async function checkResult({ run, manifest, checks, store, present }: Verificati
   checks.add("summary.json: every number", summaryFile);
   const missing = [selectedFile, candidatesFile].find(({ name }) => !present.has(name));
   const results = [votesFile.name, verdictsFile.name, summaryFile];
-  if (missing) {
+  if (missing || run.manifest?.kind === "fault") {
     for (const name of results) {
-      if (present.has(name)) checks.of(name).skip(`there is no ${missing.name}`);
+      if (present.has(name)) checks.of(name).skip(missing ? `there is no ${missing.name}` : unreadable);
       else store.missing(name);
     }
     return;
