@@ -1,99 +1,22 @@
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
-import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { command } from "../../pipeline/commands/run.ts";
-import { UserError } from "../../pipeline/core/user-error.ts";
-import { comparable, jsonOf, rowsOf, withoutTimes } from "../helpers/run-files.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { jsonOf, rowsOf } from "../helpers/run-files.ts";
+import { derivedFiles, SampleRuns } from "../helpers/sample-runs.ts";
 import { sctir } from "../helpers/sctir.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
-/** Runs of the sample set on recorded traces and programs, so that a turn made again is the same turn. */
-
-let folder = "";
-let config = "";
-let whole = ""; // a run that nothing happened to
-
+let runs: SampleRuns;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "sctir-repair-"));
-  config = join(folder, "config.yaml");
-  const recordings = fileURLToPath(new URL("../../datasets/sample/recordings.jsonl", import.meta.url));
-  const settings = {
-    problems: [{ set: "sample", take: 4 }],
-    profile: "tir",
-    engine: { kind: "replay", recordings: [recordings] },
-    sampling: { width: 4, depth: 4, seed: 42 },
-  };
-  await writeFile(config, JSON.stringify(settings));
-  const executed = join(folder, "executed");
-  const first = await run(executed);
-  const timing = { card: "t4x2-deepseekmath-7b-gptq8", python: "recorded" };
-  const engine = { kind: "replay", recordings: [executed], timing };
-  await writeFile(config, JSON.stringify({ ...settings, engine }));
-  whole = join(folder, "whole");
-  const second = await run(whole);
-  for (const { error } of [first, second]) if (error) throw error;
+  runs = await SampleRuns.make();
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => runs.remove());
 
-interface RunEnded {
-  stdout: string;
-  stderr: string;
-  error: UserError | undefined;
-}
-
-/** `sctir run` within this process. */
-async function run(out: string, options: { repair?: boolean; set?: string[] } = {}): Promise<RunEnded> {
-  const printed = { stdout: "", stderr: "" };
-  const spies = (["stdout", "stderr"] as const).map((name) =>
-    vi.spyOn(process[name], "write").mockImplementation((text) => {
-      printed[name] += text;
-      return true;
-    }),
-  );
-  const error = await Promise.resolve(
-    command.handler({ config, out, set: [], json: true, repair: false, unsafePython: false, ...options } as never),
-  ).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  for (const spy of spies) spy.mockRestore();
-  if (error !== undefined && !(error instanceof UserError)) throw error;
-  return { ...printed, error };
-}
-
-const derived = ["problems", "selected", "rejected", "candidates", "votes", "verdicts"].map((name) => `${name}.jsonl`);
-
-function expectWhole(out: string): void {
-  const rows = (directory: string, file: string) =>
-    comparable(directory, file).map((row) => row.replace(/,"cached":\d+/u, ""));
-  for (const file of ["turns.jsonl", ...derived]) expect(rows(out, file), file).toEqual(rows(whole, file));
-  const summary = { ...jsonOf(whole, "summary.json"), runId: jsonOf(out, "manifest.json").runId };
-  expect(withoutTimes(jsonOf(out, "summary.json"))).toEqual(withoutTimes(summary));
-  expect(jsonOf(out, "manifest.json").state).toBe("complete");
-}
-
-/** A copy of the whole run. */
-async function copy(): Promise<string> {
-  const out = join(await temporaryFolder(), "run");
-  await cp(whole, out, { recursive: true });
-  return out;
-}
-
-/** A copy as it was in the midst of generation. */
-async function unfinished(): Promise<string> {
-  const out = await copy();
-  for (const name of [...derived.slice(3), "summary.json"]) await rm(join(out, name));
-  const { stages, ...manifest } = jsonOf(out, "manifest.json") as { stages: Record<string, unknown> };
-  const { load, filter } = stages;
-  writeFileSync(
-    join(out, "manifest.json"),
-    JSON.stringify({ ...manifest, state: "running", stages: { load, filter } }),
-  );
-  return out;
-}
+const copy = async () => runs.copy(join(await temporaryFolder(), "run"));
+const unfinished = async () => runs.unfinished(join(await temporaryFolder(), "run"));
+const run = (...args: Parameters<SampleRuns["run"]>) => runs.run(...args);
+const expectWhole = (out: string) => runs.expectWhole(out);
 
 type Lines = string[];
 
@@ -214,7 +137,7 @@ describe("sctir run --repair of a derived file", () => {
     ["holding a row twice", (text) => text + text.slice(0, text.indexOf("\n") + 1)],
     ["lacking a row", (text) => text.slice(text.indexOf("\n") + 1)],
   ];
-  const files = derived.filter((name) => name !== "rejected.jsonl"); // the sample set has no row there
+  const files = derivedFiles.filter((name) => name !== "rejected.jsonl"); // the sample set has no row there
 
   it.each(files.flatMap((file) => damages.map(([name, edit]) => ({ file, name, edit }))))(
     "sets aside $file $name, and makes it again without an engine",
@@ -332,13 +255,13 @@ describe("sctir run --repair", () => {
   it("mends everything at once, and prints nothing but JSON on standard output", async () => {
     const out = await copy();
     for (const name of readdirSync(out)) writeFileSync(join(out, name), "damaged\n");
-    const args = ["run", config, "--out", out, "--json"];
+    const args = ["run", runs.config, "--out", out, "--json"];
     expect(await sctir(args)).toMatchObject({ exitCode: 2, stdout: "", stderr: expect.stringContaining("--repair") });
     const ended = await sctir([...args, "--repair"]);
     expect(ended.exitCode).toBe(0);
     expect(JSON.parse(ended.stdout)).toEqual(jsonOf(out, "summary.json"));
     expectWhole(out);
-    for (const name of ["turns.jsonl", "manifest.json", ...derived]) {
+    for (const name of ["turns.jsonl", "manifest.json", ...derivedFiles]) {
       expect(readFileSync(join(out, `${name}.set-aside-1`), "utf8"), name).toBe("damaged\n");
       expect(existsSync(join(out, `${name}.set-aside-1.json`))).toBe(true);
     }

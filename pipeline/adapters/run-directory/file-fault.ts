@@ -1,7 +1,8 @@
 import { UserError } from "../../core/user-error.ts";
 
 const remedies: Record<string, string> = {
-  ENOSPC: "The disk is full. Free some space and run the same command again: it goes on where it stopped.",
+  ENOSPC:
+    "The disk is full, or has no room for more files. Free some space and run the same command again: it goes on where it stopped.",
   EDQUOT: "The disk quota is used up. Free some space and run the same command again: it goes on where it stopped.",
   EFBIG: "The file is larger than is allowed here. Raise the limit (ulimit -f) and run the same command again.",
   EROFS: "The file system is read-only. Choose another directory with --out.",

@@ -13,8 +13,11 @@ const usualTiming: LockTiming = { beatMilliseconds: 5000, silenceMilliseconds: 6
 export interface RunLock {
   /** Aborts, with a UserError, once another process has the directory, or it is gone from its place. */
   lost: AbortSignal;
-  /** To be called before a write: throws that error where the directory is lost. */
-  confirm(): Promise<void>;
+  /**
+   * To be called before a write: throws that error where the directory is lost. What was known so many milliseconds ago is
+   * not asked again [0].
+   */
+  confirm(withinMilliseconds?: number): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -126,9 +129,8 @@ class HeldLock implements RunLock {
     return this.#lost.signal;
   }
 
-  async confirm(): Promise<void> {
-    // This process may have been suspended, and another one may hold the lock by now.
-    if (this.#silentFor > 2 * this.#timing.beatMilliseconds) await this.#beat();
+  async confirm(withinMilliseconds = 0): Promise<void> {
+    if (this.#silentFor >= withinMilliseconds) await this.#beat();
     this.lost.throwIfAborted();
   }
 

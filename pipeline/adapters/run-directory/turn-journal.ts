@@ -15,6 +15,9 @@ import type { RunLock } from "./run-lock.ts";
  */
 const syncIntervalMilliseconds = 1000;
 
+/** Less often than the lock is confirmed by itself: only a process that stood still asks before a row. */
+const confirmedMilliseconds = 10_000;
+
 interface JournalOptions {
   take?: TakeRow;
   /** Told what stood behind the last whole row and was cut off. */
@@ -81,7 +84,7 @@ class TurnJournal implements Journal {
     this.#last = this.#last.then(async () => {
       this.failed.throwIfAborted();
       try {
-        await this.#lock?.confirm();
+        await this.#lock?.confirm(confirmedMilliseconds);
         await this.#write(line);
         this.#dirty = true;
       } catch (error) {
