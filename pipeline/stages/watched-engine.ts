@@ -1,7 +1,8 @@
 import { exitCodes, UserError } from "../core/user-error.ts";
 import type { Clock, Engine, Generation, GenerationRequest, NoGeneration, Observe, Refusal } from "./ports.ts";
 
-const lookEverySeconds = 5;
+const lookEverySecondsAtMost = 5;
+const looksPerPatience = 20;
 
 /** A request that fails so often although the engine serves others in between is at fault itself. */
 const failuresAtMost = 2;
@@ -58,11 +59,13 @@ export class WatchedEngine implements Engine {
   #lookOut: LookOut | undefined;
   #lastServed: GenerationRequest | undefined;
   #servedAt: number;
+  readonly #lookEverySeconds: number;
   #active = 0;
 
   constructor(options: WatchedEngineOptions) {
     this.#options = options;
     this.#servedAt = options.clock.now();
+    this.#lookEverySeconds = Math.min(lookEverySecondsAtMost, options.patienceSeconds / looksPerPatience);
     const { engine } = options;
     if (engine.load) this.load = engine.load.bind(engine);
   }
@@ -124,7 +127,7 @@ export class WatchedEngine implements Engine {
       const mayPass = generation.refusal === "access";
       const isOwnFault = mayPass ? clock.now() - failedSince >= 1000 * patienceSeconds : failures >= failuresAtMost;
       if (isOwnFault) return generation;
-      if (mayPass) await pause(clock, lookEverySeconds, signal);
+      if (mayPass) await pause(clock, this.#lookEverySeconds, signal);
     }
   }
 
@@ -163,7 +166,7 @@ export class WatchedEngine implements Engine {
       const isOver = clock.now() - away.since >= 1000 * patienceSeconds;
       const refusesAll = fault.request?.refusal !== undefined && lookOut.waiting === this.#active;
       if (isOver || (refusesAll && !this.#lastServed)) throw engineGone(fault);
-      await pause(clock, lookEverySeconds, signal);
+      await pause(clock, this.#lookEverySeconds, signal);
       if (signal.aborted) return "back";
     }
   }
@@ -176,7 +179,7 @@ export class WatchedEngine implements Engine {
     } catch (error) {
       return { reason: messageOf(error) };
     }
-    const seconds = Math.max(patienceSeconds, lookEverySeconds);
+    const seconds = Math.max(patienceSeconds, lookEverySecondsAtMost);
     const limit = new AbortController();
     const cancel = clock.after(1000 * seconds, () => limit.abort());
     const control = await engine

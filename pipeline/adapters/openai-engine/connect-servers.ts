@@ -24,17 +24,20 @@ interface ServerDescription {
   maxModelLen?: number;
 }
 
-/** Looks for each server and its model. Throws a UserError about the first, in the config's order, that is not right. */
+/**
+ * Looks for each server and its model. Throws a UserError about the first, in the config's order, that is not right;
+ * where one will do, only if none is.
+ */
 export async function connectServers(
   config: OpenEngineConfig,
   servers: readonly ServerClient[],
   ports: Required<EnginePorts> & { signal: AbortSignal },
+  needed: "all" | "one" = "all",
 ): Promise<EngineDescription> {
   const settled = await Promise.allSettled(servers.map((server) => describeServer(config, server, ports)));
-  const described = settled.map((result) => {
-    if (result.status === "rejected") throw result.reason;
-    return result.value;
-  });
+  const described = settled.filter((result) => result.status === "fulfilled").map(({ value }) => value);
+  const wrong = settled.find((result) => result.status === "rejected");
+  if (wrong && (needed === "all" || described.length === 0)) throw wrong.reason;
   const lengths = [config.maxModelLen, ...described.map(({ maxModelLen }) => maxModelLen)].filter(
     (length) => length !== undefined,
   );
@@ -129,6 +132,15 @@ async function askForModels(
 }
 
 const unavailable = { exitCode: exitCodes.unavailable };
+
+/** Throws a UserError if an engine that was away has a shorter context than the run began with. */
+export function checkContext({ baseUrl, maxModelLen: now }: EngineDescription, before: number | undefined): void {
+  if (now === undefined || before === undefined || now >= before) return;
+  throw new UserError(`The server at ${baseUrl} has a context of ${now} tokens now. The run began with ${before}.`, {
+    hint: `Start it as it was (vllm serve --max-model-len ${before}), so that no candidate ends for want of context.`,
+    ...unavailable,
+  });
+}
 
 function noAnswer(baseUrl: string, failure: RequestFailure): UserError {
   return new UserError(`No model server answers at ${baseUrl} (${failure.fault}).`, {

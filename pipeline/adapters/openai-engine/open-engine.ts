@@ -1,6 +1,6 @@
 import type { Engine, EngineLoad, Generation, GenerationRequest, NoGeneration } from "../../stages/ports.ts";
 import { backOff, sleepUnlessAborted } from "./back-off.ts";
-import { connectServers } from "./connect-servers.ts";
+import { checkContext, connectServers } from "./connect-servers.ts";
 import { readContextOverflow } from "./context-overflow.ts";
 import type { EnginePorts, OpenEngineConfig } from "./engine-config.ts";
 import type { StreamOptions } from "./event-stream.ts";
@@ -30,6 +30,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
     idleTimeoutSeconds === undefined ? undefined : new ServerWatch(pool.servers, { idleTimeoutSeconds, now });
   const calls = new Set<AbortController>();
   let maxModelLen = config.maxModelLen;
+  let isConnected = false;
   let isClosed = false;
   const waits = (signal: AbortSignal) => ({ signal, now, random, sleep });
 
@@ -183,8 +184,10 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
   return {
     async connect() {
       return withSignal(undefined, async (signal) => {
-        const description = await connectServers(config, servers, waits(signal));
-        maxModelLen = description.maxModelLen;
+        const description = await connectServers(config, servers, waits(signal), isConnected ? "one" : "all");
+        if (isConnected) checkContext(description, maxModelLen);
+        else maxModelLen = description.maxModelLen;
+        isConnected = true;
         return description;
       });
     },

@@ -141,6 +141,34 @@ describe("connect", () => {
   });
 });
 
+describe("connecting again", () => {
+  it("needs one of several servers", async () => {
+    const servers = [await aServer(), await aServer()] as const;
+    const engine = anEngine({ baseUrls: servers.map(({ baseUrl }) => baseUrl) });
+    await engine.connect();
+    await servers[0].close();
+    expect(await engine.connect()).toMatchObject({ maxModelLen: 8192 });
+    await servers[1].close();
+    await expect(engine.connect()).rejects.toThrow(`No model server answers at ${servers[0].baseUrl}`);
+  });
+
+  it("does not take a server with a shorter context for the same", async () => {
+    let maxModelLen = 4096;
+    const server = await aServer(undefined, {
+      intercept: (path) =>
+        path === "/v1/models"
+          ? { raw: JSON.stringify({ data: [{ id: "scripted", max_model_len: maxModelLen }] }) }
+          : undefined,
+    });
+    const engine = anEngine({ baseUrls: [server.baseUrl] });
+    await engine.connect();
+    maxModelLen = 8192;
+    await engine.connect();
+    maxModelLen = 2048;
+    await expect(engine.connect()).rejects.toThrow("has a context of 2048 tokens now. The run began with 4096.");
+  });
+});
+
 describe("openEngine", () => {
   it.each([
     ["http://me:secret@127.0.0.1:8000/v1", /user name, a password/u],
