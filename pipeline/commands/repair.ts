@@ -120,18 +120,20 @@ async function repairTurns(session: RunSession): Promise<boolean> {
   if (!(await store.has(turnsFile))) return false;
   await selectProblems(session);
   const { config, profile, stages } = session.manifest;
-  const builder = new CheckpointBuilder(await readSelected(store), reasoningRules(profile, config));
+  const policy = config.answer ?? profile.policy;
+  const builder = new CheckpointBuilder(await readSelected(store), reasoningRules(profile, config), policy);
   const path = join(store.directory, turnsFile.name);
   const aside = await repairJournal(path, (row) => builder.take(row), lock);
-  const lacksTurns = builder.turns < (stages.generate?.turns ?? 0);
-  if ((await hasCandidates(session)) && lacksTurns) await session.reopen("generate");
+  const missing = (await hasCandidates(session)) ? (stages.generate?.turns ?? 0) - builder.turns : 0;
+  if (missing > 0) await session.reopen("generate");
   for (const { line, byte, reason } of aside?.notes.slice(0, 10) ?? []) {
     printNote(`repair: ${path}, line ${line} (byte ${byte}): ${reason}`);
   }
   if (aside) {
     const { name, notes } = aside;
     const which = notes.length === 1 ? "1 line of turns.jsonl" : `${notes.length} lines of turns.jsonl`;
-    printNote(`  ${which} set aside in ${name}, with ${name}.json on where each stood; missing turns are made again`);
+    printNote(`  ${which} set aside in ${name}, with ${name}.json on where each stood`);
   }
-  return aside !== undefined || lacksTurns;
+  if (missing > 0) printNote(`repair: ${path} lacks ${missing} turns; made again`);
+  return aside !== undefined || missing > 0;
 }

@@ -9,9 +9,9 @@ import { voteKey } from "../artifacts/identifier.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { reasoningRules } from "../core/strategy.ts";
+import { sum } from "../core/sum.ts";
 import { UserError } from "../core/user-error.ts";
 import { vote } from "../core/vote.ts";
-import { toCandidate } from "../stages/candidate-progress.ts";
 import { CheckpointBuilder, readSelected } from "../stages/generate.ts";
 import type { RunStore } from "../stages/ports.ts";
 import { printJson, printLine } from "./output.ts";
@@ -63,7 +63,8 @@ interface Status {
 
 async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
   const { config, profile, createdAt } = manifest;
-  const holder = (await runHolder(store.directory)) ?? null;
+  const found = await runHolder(store.directory);
+  const holder = found ? { pid: found.pid, host: found.host, since: found.since } : null;
   // A process that was killed could not say so: without a living holder nothing is running.
   const state = manifest.state === "running" && holder === null ? "interrupted" : manifest.state;
   const figures = manifest.stages.filter ? await progressOf(store, manifest) : nothingYet;
@@ -99,16 +100,14 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
   const selected = await readSelected(store);
   const policy = config.answer ?? profile.policy;
   const { width, replicates } = config.sampling;
-  const builder = new CheckpointBuilder(selected, reasoningRules(profile, config));
+  const builder = new CheckpointBuilder(selected, reasoningRules(profile, config), policy);
   if (await store.has(turnsFile)) {
     await readJournal(join(store.directory, turnsFile.name), (row) => builder.take(row));
   }
   const lastTurnMilliseconds = builder.turns > 0 ? builder.lastEnd : null;
-  const all = [...builder.checkpoint.candidates.values()];
+  const { open, finished } = builder.checkpoint;
   const isOver = stages.generate?.complete === 1 && (await store.has(candidatesFile));
-  const ended = isOver
-    ? await Array.fromAsync(store.rows(candidatesFile))
-    : all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, policy));
+  const ended = isOver ? await Array.fromAsync(store.rows(candidatesFile)) : [...finished.values()];
   const groups = Map.groupBy(ended, voteKey);
   const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
   const complete = [...groups.values()].filter((group) => group.length === width);
@@ -120,10 +119,10 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
     candidates: {
       wanted: selected.length * replicates * width,
       done: ended.length,
-      begun: isOver ? ended.length : all.length,
+      begun: isOver ? ended.length : open.size + finished.size,
     },
     turns: builder.turns,
-    tokens: all.reduce((sum, { tokens }) => sum + tokens.completion, 0),
+    tokens: sum([...open.values(), ...finished.values()].map(({ tokens }) => tokens.completion)),
     lastTurnMilliseconds,
   };
 }

@@ -37,6 +37,17 @@ describe("a run directory", () => {
     await expect(Array.fromAsync(store.rows(candidatesFile))).rejects.toThrow(/line 1 .*answer: .*canonical/u);
   });
 
+  it("says how many rows are bad, and shows the first few", async () => {
+    const store = await openRunDirectory(await temporaryFolder());
+    const good = JSON.stringify(candidate("a/1", 0, undefined));
+    await writeFile(join(store.directory, "candidates.jsonl"), `${good}\n${"{}\n".repeat(2000)}${good}\n[]`);
+    const reading = Array.fromAsync(store.rows(candidatesFile));
+    await expect(reading).rejects.toThrow(
+      /line 2 [\s\S]*line 5 [\s\S]*and 1997 more bad lines, the last of them line 2003$/u,
+    );
+    await expect(reading).rejects.toMatchObject({ hint: expect.stringContaining(`--out ${store.directory} --repair`) });
+  });
+
   it("takes free data under meta, and blank lines", async () => {
     const store = await openRunDirectory(await temporaryFolder());
     const row = candidate("a/1", 0, undefined, { meta: { anything: [1, { deep: true }] } });

@@ -40,7 +40,7 @@ async function checked(path: string): Promise<CheckpointBuilder> {
   const tir = profileNamed("tir");
   const profile: Profile = { ...tir, withoutCode: "go-on", answer: { ...tir.answer, needsOutput: false } };
   const rules: ReasoningRules = { profile, depth: 4, state: "stateless" };
-  const builder = new CheckpointBuilder([problem("set/a", "1")], rules);
+  const builder = new CheckpointBuilder([problem("set/a", "1")], rules, profile.policy);
   await (await openTurnJournal(path, { take: (each) => builder.take(each) })).close();
   return builder;
 }
