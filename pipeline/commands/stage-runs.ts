@@ -3,6 +3,7 @@ import { loadProblems } from "../adapters/dataset-files/load-problems.ts";
 import { openTurnJournal } from "../adapters/run-directory/turn-journal.ts";
 import { realTimer } from "../adapters/virtual-clock/real-timer.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
@@ -66,6 +67,8 @@ export interface GenerateStageOptions {
   observe: Observe;
   /** Python without isolation, where none is to be had. */
   allowUnsafe: boolean;
+  /** The candidates of a finished run that were lost to the engine are tried again, and all others stay as they are. */
+  retryLost?: boolean;
 }
 
 /** Returns whether every candidate has ended; false after an interruption. */
@@ -76,18 +79,24 @@ export async function generateStage(session: RunSession, options: GenerateStageO
   const answer = config.answer ?? profile.policy;
   const rules = reasoningRules(profile, config);
   const problems = await readSelected(store);
-  const builder = new CheckpointBuilder(problems, rules);
+  const builder = new CheckpointBuilder(problems, rules, answer);
   const journal = await openTurnJournal(join(store.directory, turnsFile.name), {
     take: (row) => builder.take(row),
     onTorn: (tail) => printNote(`note: turns.jsonl ended in ${tail}, cut off; that turn is made again`),
     lock,
   });
+  // A retry that was broken off goes on as one.
+  const retriesLost = options.retryLost || manifest.stages.generate?.retriesLost === 1;
+  if (retriesLost) {
+    for await (const row of store.rows(candidatesFile)) if (!wasLost(row)) builder.keep(row);
+  }
   let tools: Tools = idleTools;
   let result: GenerateResult;
   let seconds: number;
   try {
     if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
     if (!builder.hasEnded(problems.length * replicates * width)) tools = await openTools(session, options);
+    if (options.retryLost) await session.reopen("generate", { retriesLost: 1 });
     const { engine, sandbox, time } = tools;
     // A process that was killed recorded no time; its turns tell.
     const spentBefore = Math.max(manifest.stages.generate?.seconds ?? 0, builder.secondsSpent);
@@ -104,7 +113,7 @@ export async function generateStage(session: RunSession, options: GenerateStageO
         // A clock that was set back meanwhile must not put turns before those that are there.
         beganAt: time ? startedAt - 1000 * spentBefore : Math.min(session.beganAt, startedAt - builder.lastEnd),
         stopping: options.stopping,
-        secondsSpent: spentBefore,
+        secondsSpent: retriesLost ? builder.secondsSpent : spentBefore, // what an outage took is given back
       },
     );
     seconds = round(spentBefore + (clock.now() - startedAt) / 1000);
@@ -180,6 +189,15 @@ export function scoreOptions({ config, profile, runId }: Pick<Manifest, "config"
 function slotsOf({ schedule: { mode, concurrency }, sampling: { width } }: RunConfig): number {
   return mode === "exam" ? Math.min(concurrency, width) : concurrency;
 }
+
+/** How many candidates of a finished run were lost to the engine. */
+export async function countLost(session: RunSession): Promise<number> {
+  let lost = 0;
+  for await (const row of session.store.rows(candidatesFile)) if (wasLost(row)) lost += 1;
+  return lost;
+}
+
+const wasLost = ({ outcome }: Candidate) => outcome === "engine-failed";
 
 export async function hasCandidates(session: RunSession): Promise<boolean> {
   return session.manifest.stages.generate?.complete === 1 && (await session.store.has(candidatesFile));

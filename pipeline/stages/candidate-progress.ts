@@ -3,6 +3,7 @@ import type { Candidate, CandidateOutcome } from "../artifacts/candidate.ts";
 import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf } from "../core/answer-policy.ts";
+import { ownCopy } from "../core/own-copy.ts";
 import { advance, type Decision, type ReasoningRules, type Trace } from "../core/trace.ts";
 import type { RowRefusal } from "./ports.ts";
 
@@ -20,13 +21,13 @@ export function startProgress(key: CandidateKey, trace: Trace): CandidateProgres
   return { key, trace, tokens: { prompt: 0, completion: 0 }, milliseconds: 0 };
 }
 
-/** What keeps a row of the journal from being a candidate's next turn. */
-export function refusalOf({ trace }: CandidateProgress, row: Turn): RowRefusal | undefined {
-  if (row.turn === trace.turns && !trace.ended) return undefined;
+/** What keeps a row of the journal from being the next turn of a candidate that has so many. */
+export function refusalOf(row: Turn, turns: number, hasEnded: boolean): RowRefusal | undefined {
+  if (row.turn === turns && !hasEnded) return undefined;
   const which = `${candidateKey(row)}, turn ${row.turn}`;
-  if (row.turn < trace.turns) return { reason: `${which} stands there already`, repeated: true };
-  if (trace.ended) return { reason: `${which} comes after the candidate's end`, repeated: false };
-  return { reason: `${which} comes before turn ${trace.turns}`, repeated: false };
+  if (row.turn < turns) return { reason: `${which} stands there already`, repeated: true };
+  if (hasEnded) return { reason: `${which} comes after the candidate's end`, repeated: false };
+  return { reason: `${which} comes before turn ${turns}`, repeated: false };
 }
 
 /**
@@ -73,7 +74,7 @@ export function toCandidate(
   return {
     ...key,
     outcome,
-    ...(rawAnswer === undefined ? {} : { rawAnswer }),
+    ...(rawAnswer === undefined ? {} : { rawAnswer: ownCopy(rawAnswer) }),
     ...(answer === null ? {} : { answer }),
     turns: trace.turns,
     tokens,

@@ -1,3 +1,4 @@
+import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import { byKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
@@ -21,11 +22,12 @@ import { WatchedEngine } from "./watched-engine.ts";
 
 /** What the journal knows: candidates by key, and how long each vote group was worked on. */
 export interface Checkpoint {
-  candidates: Map<string, CandidateProgress>;
+  open: Map<string, CandidateProgress>;
+  finished: Map<string, Candidate>; // of a run near its end, hundreds of thousands
   worked: WorkedTime;
 }
 
-export const emptyCheckpoint = (): Checkpoint => ({ candidates: new Map(), worked: new WorkedTime() });
+export const emptyCheckpoint = (): Checkpoint => ({ open: new Map(), finished: new Map(), worked: new WorkedTime() });
 
 export interface GenerateResult {
   /** Whether every candidate has ended, so that candidates.jsonl is written. */
@@ -42,10 +44,12 @@ export class CheckpointBuilder {
   lastEnd = 0;
   readonly #problems: ReadonlyMap<string, SelectedProblem>;
   readonly #rules: ReasoningRules;
+  readonly #policy: AnswerPolicy;
 
-  constructor(problems: readonly SelectedProblem[], rules: ReasoningRules) {
+  constructor(problems: readonly SelectedProblem[], rules: ReasoningRules, policy: AnswerPolicy) {
     this.#problems = new Map(problems.map((problem) => [problem.problemId, problem]));
     this.#rules = rules;
+    this.#policy = policy;
   }
 
   /** Takes a row in. One that does not follow from those before it is left out, and the reason returned. */
@@ -53,24 +57,37 @@ export class CheckpointBuilder {
     const key = candidateKey(row);
     const problem = this.#problems.get(row.problemId);
     if (!problem) return { reason: `${row.problemId} is not in selected.jsonl`, repeated: false };
-    const { candidates, worked } = this.checkpoint;
-    const { problemId, replicate, candidate } = row;
-    const before =
-      candidates.get(key) ??
-      startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, problem.statement));
-    const refusal = refusalOf(before, row);
+    const { open, finished, worked } = this.checkpoint;
+    const before = open.get(key);
+    const refusal = refusalOf(row, before?.trace.turns ?? finished.get(key)?.turns ?? 0, finished.has(key));
     if (refusal) return refusal;
-    candidates.set(key, withTurn(this.#rules, before, row));
+    const after = withTurn(this.#rules, before ?? this.#begin(problem, row), row);
+    if (after.trace.ended) {
+      open.delete(key);
+      finished.set(key, toCandidate(after, this.#policy));
+    } else {
+      open.set(key, after);
+    }
     worked.add(voteKey(row), row);
     this.turns += 1;
     this.lastEnd = Math.max(this.lastEnd, endOfTurn(row));
     return undefined;
   }
 
+  #begin({ problemId, statement }: SelectedProblem, { replicate, candidate }: Turn): CandidateProgress {
+    return startProgress({ problemId, replicate, candidate }, startTrace(this.#rules.profile, statement));
+  }
+
+  /** Takes over how a candidate ended: the journal does not tell of a budget, an early stop or a full context. */
+  keep(candidate: Candidate): void {
+    const { open, finished } = this.checkpoint;
+    open.delete(candidateKey(candidate));
+    finished.set(candidateKey(candidate), candidate);
+  }
+
   /** Whether these are so many candidates, all of which have ended: no engine is needed then. */
   hasEnded(wanted: number): boolean {
-    const { candidates } = this.checkpoint;
-    return candidates.size === wanted && candidates.values().every(({ trace }) => trace.ended);
+    return this.checkpoint.finished.size === wanted && this.checkpoint.open.size === 0;
   }
 
   /** Seconds in which a turn of the run was under way. */
@@ -109,9 +126,9 @@ export async function runGenerate(
 }
 
 /**
- * The finished candidates of all problems: all of them, unless `stopping` was set off. There is no barrier between
- * turns, nor in `throughput` mode between problems; `exam` takes one problem at a time, and none begins before the
- * vote on the one before is final.
+ * The finished candidates of all problems: all of them, unless `stopping` was set off. The checkpoint's are taken out of it.
+ * There is no barrier between turns, nor in `throughput` mode between problems; `exam` takes one problem at a time, and
+ * none begins before the vote on the one before is final.
  */
 export async function generateCandidates(
   problems: readonly SelectedProblem[],
@@ -123,6 +140,8 @@ export async function generateCandidates(
   const groups = inOrder(problems, config).map(([problem, replicate]) =>
     voteGroup(problem, replicate, checkpoint, context),
   );
+  checkpoint.open.clear();
+  checkpoint.finished.clear();
   const wanted = groups.length * config.sampling.width;
   const already = groups.reduce((sum, { finished }) => sum + finished.length, 0);
   ports.observe({ kind: "started", problems: groups.length, candidates: wanted, finished: already });
@@ -138,19 +157,23 @@ export async function generateCandidates(
 function voteGroup(
   problem: SelectedProblem,
   replicate: number,
-  { candidates, worked }: Checkpoint,
+  checkpoint: Checkpoint,
   { config, rules }: GenerateContext,
 ): VoteGroup {
   const { problemId } = problem;
   const start = startTrace(rules.profile, problem.statement);
-  const all = Array.from({ length: config.sampling.width }, (_, candidate) => {
+  const open: CandidateProgress[] = [];
+  const finished: Candidate[] = [];
+  for (let candidate = 0; candidate < config.sampling.width; candidate += 1) {
     const key = { problemId, replicate, candidate };
-    return candidates.get(candidateKey(key)) ?? startProgress(key, start);
-  });
+    const row = checkpoint.finished.get(candidateKey(key));
+    if (row) finished.push(row);
+    else open.push(checkpoint.open.get(candidateKey(key)) ?? startProgress(key, start));
+  }
   return new VoteGroup(problem, replicate, {
-    open: all.filter(({ trace }) => !trace.ended),
-    finished: all.filter(({ trace }) => trace.ended).map((progress) => toCandidate(progress, config.answer)),
-    secondsBefore: worked.seconds(voteKey({ problemId, replicate })),
+    open,
+    finished,
+    secondsBefore: checkpoint.worked.seconds(voteKey({ problemId, replicate })),
   });
 }
 
@@ -214,6 +237,7 @@ class GenerateRun {
   async work(): Promise<void> {
     const { clock, journal } = this.#ports;
     const { mode } = this.#context.config.schedule;
+    journal.failed?.throwIfAborted();
     const fail = () => this.#fail(journal.failed?.reason);
     journal.failed?.addEventListener("abort", fail);
     const left = this.#totalSecondsLeft();

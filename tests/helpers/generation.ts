@@ -70,7 +70,7 @@ export async function generate({ problems: count, config = {}, say, ...setting }
   const answer = parsed.answer ?? profile.policy;
   const rules = reasoningRules(profile, parsed);
   const problems = Array.from({ length: count }, (_, index) => problem(`set/p${index}`, "42"));
-  const builder = new CheckpointBuilder(problems, rules);
+  const builder = new CheckpointBuilder(problems, rules, answer);
   for (const row of setting.journal ?? []) builder.take(row);
 
   const turns: Turn[] = [];

@@ -62,9 +62,13 @@ describe("the journal", () => {
     [
       "space that was never filled",
       "\0".repeat(4096),
-      "half a line of 4096 bytes, 4096 of them NUL, as a power cut leaves them",
+      "half a line of 4096 bytes, NUL bytes among them, as a power cut leaves them",
     ],
-    ["a row that breaks off in such space", `{"problemId":${"\0".repeat(500_000)}`, /500000 of them NUL/u],
+    [
+      "a row that breaks off in such space",
+      `{"problemId":${"\0".repeat(500_000)}`,
+      /^half a line of 500013 bytes, NUL bytes among them/u,
+    ],
     ["half a character", Buffer.from([0x7b, 0x22, 0xe2, 0x82]), "half a line of 4 bytes"],
   ])("cuts off what a crash or a power cut leaves at its end, and reports it: %s", async (_, tail, reported) => {
     const path = await journalFile(Buffer.concat([Buffer.from(lineOf(row(0, 0))), Buffer.from(tail)]));
