@@ -138,8 +138,20 @@ export const runConfigSchema = z.strictObject({
   answer: answerConfigSchema.optional().describe("[as the profile says]"),
   vote: z
     .strictObject({
-      rule: z.enum(["majority"]).default("majority"),
-      ties: z.enum(["first-seen", "lowest-candidate"]).default("first-seen"),
+      rule: z.enum(["majority", "weighted", "best-of-n", "drop-errors"]).default("majority"),
+      ties: z
+        .enum(["first-seen", "lowest-candidate", "random", "expected"])
+        .default("first-seen")
+        .describe("expected: a tie counts as the chance that a right answer is drawn"),
+      score: z
+        .string()
+        .regex(/^[^.]+(\.[^.]+)*$/u, "expected a path such as meta.score")
+        .default("meta.score")
+        .describe("where a candidate's row has its score, for weighted and best-of-n"),
+      weight: z
+        .enum(["as-is", "exp", "sigmoid"])
+        .default("as-is")
+        .describe("what a weighted vote makes of a score: exp for log-probabilities, sigmoid for logits"),
       fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
     })
     .prefault({}),

@@ -21,7 +21,6 @@ const fromPartitions = `Student's t, unbiased variance within problems from ${pa
 /** The estimates over these problems, for each k in `sizes` that some problem has candidates enough for. */
 export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly number[], replicates: number): Estimates {
   const method = (ofOne: string) => (replicates > 1 ? betweenReplicates : ofOne);
-  const sampled = scores.filter((score) => score.sampled).length;
   const largest = sizes.at(-1);
   const estimateAt = (
     table: (score: ProblemScore) => ReadonlyMap<number, Observation>,
@@ -51,11 +50,21 @@ export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly num
       (score) => score.majAt,
       (k, observations) => ({
         ...estimateOf(observations, method(k === 1 ? binomial : k === largest ? bootstrap : fromPartitions)),
-        ...(sampled > 0 && {
-          method: `${sampledSubsets} random subsets each for ${sampled} problems, the others exact`,
-        }),
+        ...sampledMethod(scores, k),
       }),
     ),
+  };
+}
+
+/** What is said of maj@k where not all of it is exact: of how many problems, and how far that can put the mean off. */
+function sampledMethod(scores: readonly ProblemScore[], k: number): Pick<Estimate, "method"> {
+  const all = scores.filter(({ majAt }) => majAt.has(k)).length;
+  const errors = scores.map(({ standardErrors }) => standardErrors.get(k)).filter((error) => error !== undefined);
+  if (errors.length === 0) return {};
+  const error = (Math.hypot(...errors) / all).toPrecision(2);
+  const others = errors.length < all ? ", the others exact" : "";
+  return {
+    method: `${sampledSubsets} random subsets each for ${errors.length} problems${others}; standard error ${error}`,
   };
 }
 

@@ -1,34 +1,61 @@
 import { binomial, binomialRow, largestBinomial } from "./binomial.ts";
-import { type Electorate, shuffleStart, winCounter } from "./electorate.ts";
+import { creditCounter, type Electorate, shuffleStart } from "./electorate.ts";
+import { gaussLegendre } from "./statistics/gauss-legendre.ts";
 
 /** Multiplications beyond which a problem is sampled instead: about a second. No 256 candidates need as many. */
 const mostWork = 2e8;
+/** Subsets up to which all are gone through, where there is no formula. */
+const mostSubsets = 50_000;
 export const sampledSubsets = 4096;
 
-/** Whether `majAt` counts every subset. */
-export function isExact(electorate: Electorate): boolean {
-  return electorate.ballots.length <= largestBinomial && workOf(groupsOf(electorate)) <= mostWork;
+/** maj@k of one electorate; `standardError` where it is from random subsets. */
+export interface MajAt {
+  value: number;
+  standardError?: number;
 }
 
 /**
  * maj@k for each k in `sizes` (1 ≤ k ≤ n): the share of all k-subsets of the candidates whose vote elects the expected
- * answer. The subset votes in vote order, and the answer whose first ballot in the subset comes earliest
- * wins a tie.
+ * answer; a shared win counts in part. The subset votes in vote order.
  *
- * Exact, without going through the subsets: they are sorted by how many ballots m the right answer has, and where the
- * first of these stands. A rival loses if it has fewer than m ballots in the subset, or m of them that all come later.
- * So the subsets in which it loses are counted by the polynomial
- *   Σ_{t<m} C(ballots, t) z^t + C(ballots after the right answer's first, m) z^m,
- * independently of the other rivals, and the coefficient of z^(k-m) in the product of these polynomials and of
- * (1 + z)^blanks counts the ways to fill up the subset. All terms are positive: no digits cancel. Where that is too much
- * work (see `isExact`), `sampledSubsets` random subsets stand for all of them.
+ * Exact where ballots are counted or the best one decides, without going through the subsets; where ballots are weighed, by
+ * going through them if there are no more than 50,000. Otherwise `sampledSubsets` random subsets stand for all of them.
  */
-export function majAt(electorate: Electorate, sizes: readonly number[], random: () => number): number[] {
+export function majAt(electorate: Electorate, sizes: readonly number[], random: () => number): MajAt[] {
   const n = electorate.ballots.length;
   for (const k of sizes) if (!(k >= 1 && k <= n)) throw new RangeError(`maj@${k} of ${n} candidates`);
-  if (!isExact(electorate)) return sizes.map((k) => sampledShare(electorate, k, random));
+  const countable = n <= largestBinomial;
+  if (countable && electorate.worth === "count") {
+    const groups = groupsOf(electorate);
+    if (workOf(groups) <= mostWork) {
+      const wins = electorate.tiesShared
+        ? sharedWins(electorate, groups, sizes)
+        : orderedWins(electorate, groups, sizes);
+      return sizes.map((k, index) => ({ value: Math.min(1, (wins[index] ?? 0) / binomial(n, k)) }));
+    }
+  }
+  if (countable && electorate.worth === "max" && !(electorate.tiesShared && hasEqualWeights(electorate))) {
+    return sizes.map((k) => ({ value: bestShare(electorate, k) }));
+  }
+  return sizes.map((k) => {
+    const isFew = countable && binomial(n, k) <= mostSubsets;
+    return isFew ? { value: shareOfAll(electorate, k) } : sampledShare(electorate, k, random);
+  });
+}
 
-  const groups = groupsOf(electorate);
+/**
+ * How many k-subsets the right answer wins, for each size, where the answer whose first ballot in the subset comes
+ * earliest wins a tie.
+ *
+ * Subsets are sorted by how many ballots m the right answer has, and where the first of these stands. A rival loses if
+ * it has fewer than m ballots in the subset, or m of them that all come later. So the subsets in which it loses are
+ * counted by the polynomial
+ *   Σ_{t<m} C(ballots, t) z^t + C(ballots after the right answer's first, m) z^m,
+ * independently of the other rivals, and the coefficient of z^(k-m) in the product of these polynomials and of
+ * (1 + z)^blanks counts the ways to fill up the subset. All terms are positive: no digits cancel.
+ */
+function orderedWins(electorate: Electorate, groups: Groups, sizes: readonly number[]): Float64Array {
+  const n = electorate.ballots.length;
   const { right, rivals, blanks } = groups;
   const wins = new Float64Array(sizes.length);
   if (electorate.rightByDefault) addProduct(wins, sizes, 0, Float64Array.of(1), blanks);
@@ -36,11 +63,52 @@ export function majAt(electorate: Electorate, sizes: readonly number[], random: 
     const contenders = rivals.filter((positions) => positions.length >= m);
     const harmless = n - right.length - contenders.reduce((sum, positions) => sum + positions.length, 0);
     for (const { first, ways } of firstBallots(right, m, contenders)) {
-      const losing = contenders.map((positions) => losingWays(positions, m, first));
+      const losing = contenders.map((positions) => losingWays(positions.length, m, countAfter(positions, first)));
       addProduct(wins, sizes, m, multiply(losing, ways), harmless);
     }
   }
-  return sizes.map((k, index) => Math.min(1, (wins[index] ?? 0) / binomial(n, k)));
+  return wins;
+}
+
+/**
+ * The same where answers with equally many ballots share the win: one that s rivals equal counts 1 / (s + 1).
+ *
+ * That is the integral of y^s over [0, 1]. So each rival has the polynomial Σ_{t<m} C(ballots, t) z^t + y C(ballots, m)
+ * z^m, the product is integrated over y, and Gauss and Legendre's rule with half as many nodes as there are rivals does
+ * that exactly (https://dlmf.nist.gov/3.5.v).
+ */
+function sharedWins(electorate: Electorate, { right, rivals, blanks }: Groups, sizes: readonly number[]): Float64Array {
+  const n = electorate.ballots.length;
+  const wins = new Float64Array(sizes.length);
+  if (electorate.rightByDefault) addProduct(wins, sizes, 0, Float64Array.of(1), blanks);
+  for (let m = 1; m <= right.length; m += 1) {
+    const contenders = rivals.filter((positions) => positions.length >= m);
+    const harmless = n - right.length - contenders.reduce((sum, positions) => sum + positions.length, 0);
+    for (const { node, weight } of gaussLegendre(Math.floor(contenders.length / 2) + 1)) {
+      const losing = contenders.map(({ length }) => losingWays(length, m, length, node));
+      addProduct(wins, sizes, m, multiply(losing, weight * binomial(right.length, m)), harmless);
+    }
+  }
+  return wins;
+}
+
+/**
+ * Where the heaviest ballot decides: each candidate is the first of a random k-subset, in the order of weights, with the
+ * chance C(those after it, k - 1) / C(n, k). Those without a ballot come last.
+ */
+function bestShare({ ballots, weights, rightByDefault }: Electorate, k: number): number {
+  const n = ballots.length;
+  const order = [...ballots.keys()]
+    .filter((place) => (ballots[place] ?? -1) >= 0)
+    .toSorted((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0)); // stable: the earlier one wins a tie
+  let wins = rightByDefault ? binomial(n - order.length, k) : 0;
+  for (const [index, place] of order.entries()) if (ballots[place] === 0) wins += binomial(n - index - 1, k - 1);
+  return Math.min(1, wins / binomial(n, k));
+}
+
+function hasEqualWeights({ ballots, weights }: Electorate): boolean {
+  const cast = [...weights].filter((_, place) => (ballots[place] ?? -1) >= 0);
+  return new Set(cast).size < cast.length;
 }
 
 interface Groups {
@@ -86,10 +154,10 @@ function firstBallots(right: number[], m: number, contenders: number[][]): { fir
   return cases;
 }
 
-/** Ways for a rival to have t = 0 … m ballots in a subset and still lose. */
-function losingWays(positions: number[], m: number, first: number): Float64Array {
-  const ways = binomialRow(positions.length).slice(0, m + 1);
-  ways[m] = binomial(countAfter(positions, first), m);
+/** Ways for a rival to have t = 0 … m ballots in a subset and still lose: m of them only from the `later` ones. */
+function losingWays(ballots: number, m: number, later: number, scale = 1): Float64Array {
+  const ways = binomialRow(ballots).slice(0, m + 1);
+  ways[m] = scale * binomial(later, m);
   return ways;
 }
 
@@ -119,13 +187,34 @@ function addProduct(wins: Float64Array, sizes: readonly number[], m: number, pol
   }
 }
 
-function sampledShare(electorate: Electorate, k: number, random: () => number): number {
+function sampledShare(electorate: Electorate, k: number, random: () => number): MajAt {
   const order = Int32Array.from(electorate.ballots.keys());
-  const wins = winCounter(electorate);
-  let won = 0;
+  const credit = creditCounter(electorate);
+  let [won, squares] = [0, 0];
   for (let draw = 0; draw < sampledSubsets; draw += 1) {
     shuffleStart(order, k, random);
-    if (wins(order.slice(0, k).sort())) won += 1;
+    const share = credit(order.slice(0, k).sort());
+    won += share;
+    squares += share ** 2;
   }
-  return won / sampledSubsets;
+  const value = won / sampledSubsets;
+  const variance = Math.max(0, squares / sampledSubsets - value ** 2);
+  return { value, standardError: Math.sqrt(variance / sampledSubsets) };
+}
+
+/** Over all k-subsets, in lexicographic order. */
+function shareOfAll(electorate: Electorate, k: number): number {
+  const n = electorate.ballots.length;
+  const credit = creditCounter(electorate);
+  const subset = Int32Array.from({ length: k }, (_, index) => index);
+  let [won, subsets] = [0, 0];
+  for (;;) {
+    won += credit(subset);
+    subsets += 1;
+    let last = k - 1;
+    while (last >= 0 && subset[last] === n - k + last) last -= 1;
+    if (last < 0) return won / subsets;
+    subset[last] = (subset[last] ?? 0) + 1;
+    for (let index = last + 1; index < k; index += 1) subset[index] = (subset[index - 1] ?? 0) + 1;
+  }
 }

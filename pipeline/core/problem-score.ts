@@ -1,6 +1,6 @@
 import type { Candidate } from "../artifacts/candidate.ts";
 import { electorateOf } from "./electorate.ts";
-import { isExact, majAt } from "./maj-at.ts";
+import { majAt } from "./maj-at.ts";
 import { passAt, passAtVariance } from "./pass-at.ts";
 import { type Observation, type Spread, spreadOfReplicates } from "./sampling-interval.ts";
 import type { VoteOptions, Voter } from "./vote.ts";
@@ -10,7 +10,7 @@ import { majAtVariances, resampledWinRate } from "./vote-variance.ts";
 export interface ReplicateOutcome {
   /** The candidates that say something about the model: neither lost nor cancelled once the vote was decided. */
   observed: readonly Voter[];
-  correct: boolean; // the verdict on the vote
+  credit: number; // how right the vote was: 1, 0, or a share of a tie
 }
 
 /** One problem's part of every estimate. What its candidates do not suffice for is left out. */
@@ -19,7 +19,8 @@ export interface ProblemScore {
   candidateAccuracy: Observation | undefined;
   passAt: ReadonlyMap<number, Observation>;
   majAt: ReadonlyMap<number, Observation>;
-  sampled: boolean; // maj@k from random subsets, as there are too many to count
+  /** Where maj@k is from random subsets, as there are too many to count: its standard error for that, by k. */
+  standardErrors: ReadonlyMap<number, number>;
 }
 
 export interface ScoringRules {
@@ -53,7 +54,7 @@ export function scoreProblem(
     const within = sizes.filter((k) => k <= n);
     const electorate = electorates[index];
     const majority = electorate ? majAt(electorate, within, random) : [];
-    return within.map((k, place) => ({ k, pass: passAt(n, right, k), majority: majority[place] ?? 0 }));
+    return within.map((k, place) => ({ k, pass: passAt(n, right, k), majority: majority[place] ?? { value: 0 } }));
   });
   const single = replicates.length === 1 ? replicates[0] : undefined;
   const electorate = single && electorates[0];
@@ -62,13 +63,14 @@ export function scoreProblem(
 
   const voteSpread = single && electorate && n > 1 ? bootstrapSpread(resampledWinRate(electorate, random)) : undefined;
   const halves = (single && scored[0] ? scored[0] : []).filter(({ k }) => 2 * k <= n);
-  const targets = halves.map(({ k, majority }) => ({ k, estimate: majority }));
+  const targets = halves.map(({ k, majority }) => ({ k, estimate: majority.value }));
   const variances = electorate ? majAtVariances(electorate, targets, random) : [];
   const majoritySpread = new Map(targets.map(({ k }, index) => [k, partitionSpread(variances[index] ?? 0, n, k)]));
   if (voteSpread) majoritySpread.set(n, voteSpread);
 
   const passes = new Map<number, Observation>();
   const majorities = new Map<number, Observation>();
+  const standardErrors = new Map<number, number>();
   for (const k of sizes) {
     const usable = scored.flatMap((values) => values.filter((value) => value.k === k));
     if (usable.length === 0) continue;
@@ -83,22 +85,24 @@ export function scoreProblem(
     majorities.set(
       k,
       observe(
-        usable.map(({ majority }) => majority),
+        usable.map(({ majority }) => majority.value),
         majoritySpread.get(k),
       ),
     );
+    const errors = usable.map(({ majority }) => majority.standardError ?? 0);
+    if (errors.some((error) => error > 0)) standardErrors.set(k, Math.hypot(...errors) / errors.length);
   }
   const candidateAccuracy = shareOfCandidates(replicates, expected);
   if (candidateAccuracy) passes.set(1, candidateAccuracy);
   return {
     accuracy: observe(
-      replicates.map(({ correct }) => (correct ? 1 : 0)),
+      replicates.map(({ credit }) => credit),
       voteSpread,
     ),
     candidateAccuracy,
     passAt: passes,
     majAt: majorities,
-    sampled: electorates.some((each) => !isExact(each)),
+    standardErrors,
   };
 }
 

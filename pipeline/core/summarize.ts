@@ -75,7 +75,7 @@ export function summarize(problems: Iterable<SummaryProblem>, options: SummaryOp
 function score({ problemId, expected, replicates }: SummaryProblem, sizes: number[], vote: VoteOptions): ProblemScore {
   const outcomes = replicates.map(({ candidates, elected }) => ({
     observed: candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided"),
-    correct: elected === expected,
+    credit: elected === expected ? 1 : 0,
   }));
   const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });
   return scoreProblem(outcomes, expected, { sizes, vote }, randomStream(seed));

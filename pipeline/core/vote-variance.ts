@@ -1,4 +1,4 @@
-import { type Electorate, shuffleStart, winCounter } from "./electorate.ts";
+import { creditCounter, type Electorate, shuffleStart } from "./electorate.ts";
 
 export const partitions = 100;
 
@@ -21,13 +21,16 @@ export function majAtVariances(
   const size = n * electorate.answers;
   const scratch = { blockOf: new Int32Array(n), counts: new Int32Array(size), firsts: new Int32Array(size) };
   const products = estimates.map(() => 0);
+  const isCounted = electorate.worth === "count" && !electorate.tiesShared;
   for (let round = 0; round < partitions; round += 1) {
     shuffleStart(order, n, random);
     for (const [index, { k }] of estimates.entries()) {
       if (k === 1) continue;
       const blocks = Math.floor(n / k);
-      const won = blocksWon(electorate, order, k, scratch);
-      products[index] = (products[index] ?? 0) + (won * (won - 1)) / (blocks * (blocks - 1));
+      const { sum, squares } = isCounted
+        ? blocksWon(electorate, order, k, scratch)
+        : blockCredits(electorate, order, k, blocks);
+      products[index] = (products[index] ?? 0) + (sum ** 2 - squares) / (blocks * (blocks - 1));
     }
   }
   return estimates.map(({ k, estimate }, index) =>
@@ -42,16 +45,34 @@ function isCertain({ ballots, answers, rightByDefault }: Electorate): boolean {
   return answers === 1 && (right === ballots.length || rightByDefault);
 }
 
+/** The credits of some groups' votes, summed up. */
+interface Credits {
+  sum: number;
+  squares: number;
+}
+
+/** How right the votes of the first groups of k candidates in this order are, each voting for itself. */
+function blockCredits(electorate: Electorate, order: Int32Array, k: number, blocks: number): Credits {
+  const credit = creditCounter(electorate);
+  let [sum, squares] = [0, 0];
+  for (let block = 0; block < blocks; block += 1) {
+    const share = credit(order.slice(block * k, (block + 1) * k).sort());
+    sum += share;
+    squares += share ** 2;
+  }
+  return { sum, squares };
+}
+
 /**
- * How many of the first ⌊n / k⌋ groups of k candidates in this order elect the right answer, each voting for itself.
- * Ballots are counted in vote order, which is cheaper than to sort each group.
+ * The same where ballots are counted and the earliest wins a tie. All groups are counted in one pass in vote order, which is
+ * cheaper than to sort each.
  */
 function blocksWon(
   { ballots, answers, rightByDefault }: Electorate,
   order: Int32Array,
   k: number,
   { blockOf, counts, firsts }: Record<"blockOf" | "counts" | "firsts", Int32Array>, // room to work in
-): number {
+): Credits {
   const n = order.length;
   const blocks = Math.floor(n / k);
   counts.fill(0, 0, blocks * answers);
@@ -77,7 +98,7 @@ function blocksWon(
     }
     if (ballotsCast === 0 ? rightByDefault : wins) won += 1;
   }
-  return won;
+  return { sum: won, squares: won };
 }
 
 export const resamples = 1000;
@@ -90,14 +111,14 @@ export function resampledWinRate(electorate: Electorate, random: () => number): 
   if (isCertain(electorate)) return electorate.ballots.includes(0) || electorate.rightByDefault ? 1 : 0;
   const { ranks } = electorate;
   const n = ranks.length;
-  const wins = winCounter(electorate);
+  const credit = creditCounter(electorate);
   const drawn = new Int32Array(n);
   const ranked = ranks[0] !== ranks[n - 1];
   let won = 0;
   for (let round = 0; round < resamples; round += 1) {
     for (let index = 0; index < n; index += 1) drawn[index] = Math.floor(random() * n);
     if (ranked) drawn.sort((a, b) => (ranks[a] ?? 0) - (ranks[b] ?? 0)); // stable
-    if (wins(drawn)) won += 1;
+    won += credit(drawn);
   }
   return won / resamples;
 }

@@ -1,7 +1,6 @@
 import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import { turnsFile, verdictsFile, votesFile } from "../artifacts/artifact-file.ts";
 import { candidateKey, voteKey } from "../artifacts/identifier.ts";
-import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Verdict } from "../artifacts/verdict.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
@@ -10,13 +9,14 @@ import { isLost, silenceOf } from "../core/ledger.ts";
 import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
+import type { VoteOptions } from "../core/vote.ts";
 import { type CandidateTable, readCandidateTable, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
 
 export interface ScoreOptions {
   policy: AnswerPolicy;
-  vote: RunConfig["vote"];
+  vote: VoteOptions;
   runId: string;
   setting: RunSetting;
 }

@@ -1,7 +1,6 @@
 import { votesFile } from "../artifacts/artifact-file.ts";
-import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Vote } from "../artifacts/vote.ts";
-import { ruleName, vote } from "../core/vote.ts";
+import { ruleName, type VoteOptions, vote } from "../core/vote.ts";
 import { type CandidateTable, readCandidateTable } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 
@@ -9,12 +8,12 @@ import type { RunStore } from "./ports.ts";
  * vote: elects an answer for each selected problem in each replicate, also for a problem that has no candidate. Reads
  * selected.jsonl and candidates.jsonl; writes votes.jsonl, sorted by key.
  */
-export async function runVote(store: RunStore, options: RunConfig["vote"]): Promise<{ votes: number }> {
+export async function runVote(store: RunStore, options: VoteOptions): Promise<{ votes: number }> {
   const table = await readCandidateTable(store);
   return { votes: await store.replace(votesFile, votesOf(table, options)) };
 }
 
-function* votesOf({ problems, replicates, candidates }: CandidateTable, options: RunConfig["vote"]): Generator<Vote> {
+function* votesOf({ problems, replicates, candidates }: CandidateTable, options: VoteOptions): Generator<Vote> {
   const rule = ruleName(options);
   for (const { problemId } of problems) {
     for (let replicate = 0; replicate < replicates; replicate += 1) {

@@ -40,7 +40,7 @@ function simulate(of: readonly Problem[], replicates: number, random: () => numb
     const outcomes = Array.from({ length: replicates }, () => {
       const answers = answersTo(problem, random);
       const observed = answers.map((answer, candidate) => ({ candidate, turns: 1, ...(answer && { answer }) }));
-      return { observed, correct: votesRight(answers) };
+      return { observed, credit: votesRight(answers) ? 1 : 0 };
     });
     return scoreProblem(outcomes, "1", rules, random);
   });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { electorateOf } from "../../pipeline/core/electorate.ts";
-import { isExact, majAt } from "../../pipeline/core/maj-at.ts";
+import { type Electorate, electorateOf } from "../../pipeline/core/electorate.ts";
+import { majAt as majAtOf } from "../../pipeline/core/maj-at.ts";
 import { passAt } from "../../pipeline/core/pass-at.ts";
 import { randomStream } from "../../pipeline/core/seed.ts";
-import { type Voter, vote } from "../../pipeline/core/vote.ts";
+import { creditOf, type VoteOptions, type Voter, vote } from "../../pipeline/core/vote.ts";
 import { electorate } from "../helpers/electorate.ts";
 import { subsets } from "../helpers/subsets.ts";
 
@@ -11,6 +11,9 @@ const noRandom = () => {
   throw new Error("exact values need no random numbers");
 };
 const range = (n: number) => Array.from({ length: n }, (_, index) => index);
+
+const majAt = (electorate: Electorate, sizes: number[], random: () => number) =>
+  majAtOf(electorate, sizes, random).map(({ value }) => value);
 
 /** A random problem: few answers, so that ties abound; some candidates without one, some cut off early. */
 function randomVoters(n: number, answers: number, random: () => number): Voter[] {
@@ -20,7 +23,11 @@ function randomVoters(n: number, answers: number, random: () => number): Voter[]
       candidate,
       turns: 1 + Math.floor(random() * 3),
       ...(choice === answers ? {} : { answer: String(choice) }),
-      ...(random() < 0.3 ? { meta: { pruned: true } } : {}),
+      meta: {
+        ...(random() < 0.3 ? { pruned: true } : {}),
+        score: Math.floor(random() * 5) / 4, // few, so that ties abound
+        lastExecution: random() < 0.7 ? "ok" : "error",
+      },
     };
   });
 }
@@ -45,6 +52,39 @@ describe("majAt", () => {
         expect(exact[k - 1], JSON.stringify({ voters, options, k })).toBeCloseTo(wins.length / all.length, 11);
       }
     }
+  });
+
+  it.each([
+    ...(["majority", "drop-errors", "weighted", "best-of-n"] as const).flatMap((rule) =>
+      (["first-seen", "lowest-candidate", "expected"] as const).map((ties) => ({ rule, ties })),
+    ),
+  ])("equals the vote over every k-subset by $rule with ties: $ties", ({ rule, ties }) => {
+    const random = randomStream(7);
+    for (let round = 0; round < 60; round += 1) {
+      const n = 1 + Math.floor(random() * 9);
+      const voters = randomVoters(n, 1 + Math.floor(random() * 4), random);
+      const options: VoteOptions = { rule, ties, fallback: [null, "0", "9"][round % 3] ?? null };
+      const sizes = range(n).map((index) => index + 1);
+      const exact = majAt(electorateOf(voters, "0", options), sizes, noRandom);
+      for (const k of sizes) {
+        const credits = subsets(n, k).map((subset) => {
+          const chosen = voters.filter((voter) => subset.includes(voter.candidate));
+          return creditOf(vote(chosen, options).answer, "0", chosen, options);
+        });
+        const mean = credits.reduce((sum, credit) => sum + credit, 0) / credits.length;
+        expect(exact[k - 1], JSON.stringify({ voters, options, k })).toBeCloseTo(mean, 11);
+      }
+    }
+  });
+
+  it("says how far random subsets can be off where weighted ballots are too many to go through", () => {
+    const random = randomStream(8);
+    const voters = randomVoters(48, 4, random);
+    const candidates = electorateOf(voters, "0", { rule: "weighted", ties: "first-seen", fallback: null });
+    const [few, many] = majAtOf(candidates, [2, 24], random);
+    expect(few).toEqual({ value: expect.any(Number) }); // 1,128 subsets
+    expect(many?.standardError).toBeGreaterThan(0);
+    expect(many?.standardError).toBeLessThan(0.01);
   });
 
   it("agrees with sums of exact integers for 48 candidates", () => {
@@ -93,7 +133,7 @@ describe("majAt", () => {
   it("samples subsets, by a seed, where there are too many candidates to count", () => {
     const answers = range(1200).map((index) => (index % 5 < 3 ? "1" : "2"));
     const candidates = electorate(answers, "1");
-    expect(isExact(candidates)).toBe(false);
+    expect(majAtOf(candidates, [1], randomStream(3))[0]?.standardError).toBeGreaterThan(0);
     const [one = 0, many, all] = majAt(candidates, [1, 400, 1200], randomStream(3));
     expect(one).toBeCloseTo(0.6, 1);
     expect(many).toBe(1);

@@ -21,7 +21,7 @@ describe("variance of maj@k over other seeds", () => {
     for (let run = 0; run < 400; run += 1) {
       const answers = range(12).map(() => ["1", "1", "2", "3", undefined][Math.floor(random() * 5)]);
       const candidates = electorate(answers, "1");
-      const [estimate = 0] = majAt(candidates, [4], random);
+      const [{ value: estimate } = { value: 0 }] = majAt(candidates, [4], random);
       estimates.push(estimate);
       variances.push(majAtVariances(candidates, [{ k: 4, estimate }], random)[0] ?? 0);
     }

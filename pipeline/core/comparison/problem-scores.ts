@@ -22,7 +22,7 @@ export function problemScores(run: RunResults, votesOf: number): ReadonlyMap<str
     run.problems.map(({ problemId, expected, replicates }) => {
       const outcomes = replicates.map(({ candidates, correct }) => ({
         observed: candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided"),
-        correct,
+        credit: correct ? 1 : 0,
       }));
       const sizes = votesOf === run.width ? [] : [votesOf];
       const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });
