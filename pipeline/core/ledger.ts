@@ -1,15 +1,16 @@
 import { type Candidate, type CandidateOutcome, candidateOutcomes } from "../artifacts/candidate.ts";
 import { type Ending, zeros } from "./journal-facts.ts";
-import { inVoteOrder, tallyOf, type VoteOptions, vote } from "./vote.ts";
+import { creditOf, type VoteOptions, type Voter, vote, weightOf } from "./vote.ts";
 
 /**
  * A candidate with its end; `lost` where that was the engine's or the sandbox's doing (see `isLost`), `silence` where
  * it casts no ballot (see `silenceOf`).
  */
-export type LedgerEntry = Pick<Candidate, "candidate" | "outcome" | "answer" | "turns" | "meta"> & {
-  lost: boolean;
-  silence?: Silence | undefined;
-};
+export type LedgerEntry = Pick<Candidate, "outcome"> &
+  Voter & {
+    lost: boolean;
+    silence?: Silence | undefined;
+  };
 
 /** Why a candidate casts no ballot: its outcome, or what is behind it. */
 export type Silence =
@@ -107,38 +108,37 @@ function couldHaveWon(
   options: VoteOptions,
 ): boolean {
   const count = candidates.filter(missing).length;
-  return count > 0 && 2 * count >= candidates.length && votesFor(candidates, missing, expected, options) === expected;
+  if (count === 0 || 2 * count < candidates.length) return false;
+  return vote(hadAnswered(candidates, missing, expected, options), options).answer === expected;
 }
 
-/** The answer elected, had the candidates in question all given this one. */
-function votesFor(
+/** The same voters, had those in question all given this answer, with a ballot as heavy as the heaviest. */
+function hadAnswered(
   candidates: readonly LedgerEntry[],
   chosen: (candidate: LedgerEntry) => boolean,
   answer: string,
   options: VoteOptions,
-): string | null {
-  return vote(
-    candidates.map((candidate) => (chosen(candidate) ? { ...candidate, answer } : candidate)),
-    options,
-  ).answer;
+): Voter[] {
+  const weights = candidates.map((candidate) => weightOf(candidate, options)).filter((each) => each !== undefined);
+  const weight = weights.length === 0 ? 1 : Math.max(...weights);
+  return candidates.map((candidate) => (chosen(candidate) ? { ...candidate, answer, weight } : candidate));
 }
 
 /**
- * Whether the vote on a problem in one replicate would be right, had every lost candidate been wrong, and had every one
- * been right. Wrong is meant as badly as can be: they all join the wrong answer that has the most ballots.
+ * How right the vote on a problem in one replicate would be, had every lost candidate been wrong, and had every one been
+ * right. Wrong is meant as badly as can be: they all join the wrong answer that is best placed.
  */
 export function boundsOf(
   candidates: readonly LedgerEntry[],
   expected: string,
   options: VoteOptions,
-): { low: boolean; high: boolean } {
-  const lost = (candidate: LedgerEntry) => candidate.lost;
-  const ballots = inVoteOrder(candidates, options.ties).map((candidate) => candidate.answer);
-  const rival = tallyOf(ballots).find(({ answer }) => answer !== expected)?.answer ?? "another answer";
-  return {
-    low: votesFor(candidates, lost, rival, options) === expected,
-    high: votesFor(candidates, lost, expected, options) === expected,
+): { low: number; high: number } {
+  const rival = vote(candidates, options).tally.find(({ answer }) => answer !== expected)?.answer ?? "another answer";
+  const creditHad = (answer: string) => {
+    const voters = hadAnswered(candidates, (candidate) => candidate.lost, answer, options);
+    return creditOf(vote(voters, options).answer, expected, voters, options);
   };
+  return { low: creditHad(rival), high: creditHad(expected) };
 }
 
 /**

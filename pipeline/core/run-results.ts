@@ -26,6 +26,7 @@ export interface ProblemResult extends Pick<SelectedProblem, "problemId" | "set"
 export interface ReplicateResult {
   elected: string | null;
   correct: boolean;
+  credit: number; // how right: 1, 0, or a share of a tie
   candidates: CandidateResult[]; // by number, all of the width
 }
 

@@ -20,8 +20,8 @@ export interface ProblemResult {
 
 export interface VoteResult {
   candidates: readonly SummaryCandidate[];
-  /** Whether it would be right, had the lost candidates been wrong (low) or right (high). */
-  bounds: { low: boolean; high: boolean };
+  /** How right it would be, had the lost candidates been wrong (low) or right (high). */
+  bounds: { low: number; high: number };
   unsolved: string | undefined; // why it is not right
   repeats: number; // candidates with the whole text of another
   followsRule: boolean; // the run's own vote rule elects the same
@@ -74,8 +74,8 @@ export class SetAccount {
 
   #addVote({ candidates, bounds, unsolved, repeats, followsRule, tokensAfterDecision }: VoteResult): void {
     this.votes += 1;
-    this.#bounds.low += bounds.low ? 1 : 0;
-    this.#bounds.high += bounds.high ? 1 : 0;
+    this.#bounds.low += bounds.low;
+    this.#bounds.high += bounds.high;
     this.#unsolved.add(unsolved);
     this.repeats += repeats;
     if (repeats > 0 && repeats === candidates.length - 1) this.copiedVotes += 1;

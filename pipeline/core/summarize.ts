@@ -1,6 +1,6 @@
 import type { Profile } from "../artifacts/profile.ts";
 import type { Summary } from "../artifacts/summary.ts";
-import { certainWinner, type EarlyWinnerOptions } from "./early-stop/early-winner.ts";
+import { canEndEarly, certainWinner, type EarlyWinnerOptions } from "./early-stop/early-winner.ts";
 import type { JournalFacts } from "./journal-facts.ts";
 import { boundsOf, countRepeats, unsolvedCause } from "./ledger.ts";
 import { type ProblemScore, scoreProblem, sizesUpTo } from "./problem-score.ts";
@@ -8,7 +8,7 @@ import { randomStream, seedOf } from "./seed.ts";
 import { SetAccount, type SummaryCandidate, type VoteResult } from "./set-account.ts";
 import { sum } from "./sum.ts";
 import type { TimeLine } from "./time-line.ts";
-import { type VoteOptions, type Voter, vote } from "./vote.ts";
+import { creditOf, type Lots, lotsOf, type VoteOptions, type Voter, vote } from "./vote.ts";
 
 /** A problem with every candidate that the run planned for it. */
 export interface SummaryProblem {
@@ -57,7 +57,10 @@ export function summarize(problems: Iterable<SummaryProblem>, options: SummaryOp
   for (const problem of problems) {
     const ofSet = sets.get(problem.set) ?? newAccount();
     sets.set(problem.set, ofSet);
-    const votes = problem.replicates.map((each) => resultOf(each, problem.expected, options));
+    const votes = problem.replicates.map((each, replicate) => {
+      const lots = lotsOf(options.vote, { problemId: problem.problemId, replicate });
+      return resultOf(each, problem.expected, lots, options);
+    });
     const result = { score: score(problem, sizes, options.vote), votes };
     for (const account of [ofSet, all]) account.add(result);
   }
@@ -75,7 +78,7 @@ export function summarize(problems: Iterable<SummaryProblem>, options: SummaryOp
 function score({ problemId, expected, replicates }: SummaryProblem, sizes: number[], vote: VoteOptions): ProblemScore {
   const outcomes = replicates.map(({ candidates, elected }) => ({
     observed: candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided"),
-    credit: elected === expected ? 1 : 0,
+    credit: creditOf(elected, expected, candidates, vote),
   }));
   const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });
   return scoreProblem(outcomes, expected, { sizes, vote }, randomStream(seed));
@@ -84,24 +87,26 @@ function score({ problemId, expected, replicates }: SummaryProblem, sizes: numbe
 function resultOf(
   { candidates, elected }: SummaryVote,
   expected: string,
+  lots: Lots,
   { vote: rule, width, timeLine, setting }: SummaryOptions,
 ): VoteResult {
-  const correct = elected === expected;
+  const credit = creditOf(elected, expected, candidates, rule);
   // Without a lost candidate the verdict stands as it is.
   const hasLost = candidates.some(({ lost }) => lost);
   const settles = (ended: readonly Voter[]) => isDecided(ended, width, { ...rule, ...setting });
   return {
     candidates,
-    bounds: hasLost ? boundsOf(candidates, expected, rule) : { low: correct, high: correct },
-    unsolved: correct ? undefined : unsolvedCause(candidates, expected, rule),
+    bounds: hasLost ? boundsOf(candidates, expected, rule) : { low: credit, high: credit },
+    unsolved: elected === expected ? undefined : unsolvedCause(candidates, expected, rule),
     repeats: countRepeats(candidates.map(({ fingerprint }) => fingerprint)),
-    followsRule: vote(candidates, rule).answer === elected,
+    followsRule: vote(candidates, rule, lots).answer === elected,
     tokensAfterDecision: timeLine?.tokensAfterDecision(candidates, settles) ?? 0,
   };
 }
 
 /** Whether these candidates settle the vote, whatever the others do in their turns. */
 function isDecided(ended: readonly Voter[], width: number, options: EarlyWinnerOptions): boolean {
+  if (!canEndEarly(options)) return ended.length === width;
   const numbers = new Set(ended.map(({ candidate }) => candidate));
   const all = Array.from({ length: width }, (_, candidate) => ({ candidate, turns: 0 }));
   const open = all.filter(({ candidate }) => !numbers.has(candidate));

@@ -3,21 +3,26 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Vote } from "../artifacts/vote.ts";
 import { seedOf } from "./seed.ts";
 
-/** What a vote sees of a candidate. Without an answer it casts no ballot. */
-export type Voter = Pick<Candidate, "candidate" | "answer" | "turns" | "meta">;
+/**
+ * What a vote sees of a candidate. Without an answer it casts no ballot. `weight`, where it is there, is what `weightOf` made
+ * of the whole row.
+ */
+export type Voter = Pick<Candidate, "candidate" | "answer" | "turns" | "meta"> & { weight?: number | undefined };
 
 type VoteConfig = RunConfig["vote"];
 
-/** Without a rule it is the majority. */
+/** Without a rule it is the majority. `seed`: the run's, for ties by lot. */
 export type VoteOptions = Pick<VoteConfig, "ties" | "fallback"> &
-  Partial<Pick<VoteConfig, "rule" | "score" | "weight">>;
+  Partial<Pick<VoteConfig, "rule" | "score" | "weight">> & { seed?: number };
+
+type VoteKey = Pick<Candidate, "problemId" | "replicate">;
 
 /** A number for each answer of one vote; ties by lot are won by the smallest. */
 export type Lots = (answer: string) => number;
 
 /** The lots of a problem in one replicate: the same whenever it is voted on again. */
-export function lotsOf(runSeed: number, { problemId, replicate }: { problemId: string; replicate: number }): Lots {
-  return (answer) => seedOf(runSeed, { problemId: `${problemId}:${answer}`, replicate, candidate: -1, turn: -1 });
+export function lotsOf({ seed = 0 }: VoteOptions, { problemId, replicate }: VoteKey): Lots {
+  return (answer) => seedOf(seed, { problemId: `${problemId}:${answer}`, replicate, candidate: -1, turn: -1 });
 }
 
 /**
@@ -48,9 +53,13 @@ export function rank(voter: Voter, ties: VoteOptions["ties"]): number {
  * if its last block ran without an error; its score for `best-of-n`; its score, transformed by `weight`, for `weighted`.
  * NaN where a score is needed and there is none.
  */
-export function weightOf(voter: Voter, { rule = "majority", score = "meta.score", weight = "as-is" }: VoteOptions) {
+export function weightOf(
+  voter: Voter,
+  { rule = "majority", score = "meta.score", weight = "as-is" }: VoteOptions,
+): number | undefined {
   if (voter.answer === undefined) return undefined;
   if (rule === "majority") return 1;
+  if (voter.weight !== undefined) return voter.weight;
   if (rule === "drop-errors") return voter.meta?.lastExecution === "ok" ? 1 : undefined;
   const value = scoreOf(voter, score);
   if (rule === "best-of-n" || weight === "as-is") return value;

@@ -1,10 +1,15 @@
 import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
+import { type ExecutionOutcome, executionOutcomes } from "../artifacts/execution.ts";
 import { metaMilliseconds } from "../artifacts/identifier.ts";
 import { NumberColumn } from "../core/number-column.ts";
 
-/** A candidate without its raw answer; of `meta` only what the vote and the account of time look at. */
+/**
+ * A candidate without its raw answer; of `meta` only what the vote and the account of time look at. `weight`: what its
+ * ballot weighs under the run's vote rule, where that is not the majority.
+ */
 export type TableCandidate = Omit<Candidate, "rawAnswer" | "meta"> & {
-  meta?: { pruned?: true; lostMilliseconds?: number };
+  weight?: number;
+  meta?: { pruned?: true; lostMilliseconds?: number; lastExecution?: ExecutionOutcome };
 };
 
 /** Candidates, each a line in columns of numbers: there may be hundreds of thousands. Problems and answers are numbered. */
@@ -20,6 +25,8 @@ export class CandidateColumns {
   readonly #milliseconds = new NumberColumn(Float64Array);
   readonly #isPruned = new NumberColumn(Uint8Array);
   readonly #lostMilliseconds = new NumberColumn(Float64Array);
+  readonly #lastExecution = new NumberColumn(Uint8Array); // from 1; 0: none
+  readonly #weight = new NumberColumn(Float64Array); // NaN: none
   readonly #answers: string[] = [];
   readonly #answerNumbers = new Map<string, number>();
   readonly #problemIds: readonly string[];
@@ -30,7 +37,8 @@ export class CandidateColumns {
     this.#problemIds = problemIds;
   }
 
-  add(problem: number, { replicate, candidate, outcome, answer, turns, tokens, milliseconds, meta }: Candidate): void {
+  add(problem: number, row: Candidate, weight: number | undefined): void {
+    const { replicate, candidate, outcome, answer, turns, tokens, milliseconds, meta } = row;
     this.#problem.push(problem);
     this.#replicate.push(replicate);
     this.#candidate.push(candidate);
@@ -42,6 +50,8 @@ export class CandidateColumns {
     this.#milliseconds.push(milliseconds);
     this.#isPruned.push(meta?.pruned === true ? 1 : 0);
     this.#lostMilliseconds.push(metaMilliseconds(meta, "lostMilliseconds"));
+    this.#lastExecution.push(1 + executionOutcomes.indexOf(meta?.lastExecution as ExecutionOutcome));
+    this.#weight.push(weight ?? Number.NaN);
   }
 
   /** Puts the lines in order of problem number, replicate and candidate. Returns a candidate that stands there twice, if any does. */
@@ -95,9 +105,16 @@ export class CandidateColumns {
     if (answer !== undefined) row.answer = answer;
     const isPruned = this.#isPruned.at(line) === 1;
     const lostMilliseconds = this.#lostMilliseconds.at(line);
-    if (isPruned || lostMilliseconds !== 0) {
-      row.meta = { ...(isPruned ? { pruned: true } : {}), ...(lostMilliseconds === 0 ? {} : { lostMilliseconds }) };
+    const lastExecution = executionOutcomes[this.#lastExecution.at(line) - 1];
+    if (isPruned || lostMilliseconds !== 0 || lastExecution !== undefined) {
+      row.meta = {
+        ...(isPruned ? { pruned: true } : {}),
+        ...(lostMilliseconds === 0 ? {} : { lostMilliseconds }),
+        ...(lastExecution === undefined ? {} : { lastExecution }),
+      };
     }
+    const weight = this.#weight.at(line);
+    if (!Number.isNaN(weight)) row.weight = weight;
     return row;
   }
 

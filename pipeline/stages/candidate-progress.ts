@@ -1,5 +1,6 @@
 import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import type { Candidate, CandidateOutcome } from "../artifacts/candidate.ts";
+import type { ExecutionOutcome } from "../artifacts/execution.ts";
 import { type CandidateKey, candidateKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf } from "../core/answer-policy.ts";
@@ -13,6 +14,8 @@ export interface CandidateProgress {
   trace: Trace;
   tokens: { prompt: number; completion: number };
   milliseconds: number;
+  /** How the last of its programs ended, if it ran any. */
+  lastExecution?: ExecutionOutcome;
   /** An upper bound of the tokens in prompt and text, known once a turn has been counted by the engine. */
   tokensAtMost?: number;
 }
@@ -36,6 +39,7 @@ export function refusalOf(row: Turn, turns: number, hasEnded: boolean): RowRefus
  */
 export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row: Turn): CandidateProgress {
   const trace = advance(rules, progress.trace, row, row.execution, recordedDecision(row));
+  const lastExecution = row.execution?.outcome ?? progress.lastExecution;
   return {
     key: progress.key,
     trace: trace.ended ? { ...trace, prompt: "", text: "", writtenBack: "", executedBlocks: [] } : trace,
@@ -44,6 +48,7 @@ export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row
       completion: progress.tokens.completion + row.tokens.completion,
     },
     milliseconds: progress.milliseconds + row.milliseconds + (row.execution?.milliseconds ?? 0),
+    ...(lastExecution === undefined ? {} : { lastExecution }),
     ...(trace.ended || trace.text === "" ? {} : { tokensAtMost: tokensAtMost(row, trace.writtenBack) }),
   };
 }
@@ -63,7 +68,7 @@ const tokenizationSlack = 16;
 
 /** The candidate's row, once its trace has ended or the run ended it for another reason. */
 export function toCandidate(
-  { key, trace, tokens, milliseconds }: CandidateProgress,
+  { key, trace, tokens, milliseconds, lastExecution }: CandidateProgress,
   policy: AnswerPolicy,
   endedBy?: Extract<CandidateOutcome, "context-full" | "budget" | "decided" | "engine-failed">,
 ): Candidate {
@@ -71,6 +76,10 @@ export function toCandidate(
   const ended = trace.ended?.outcome ?? endedBy ?? "no-answer";
   const outcome = rawAnswer !== undefined && ended !== "engine-failed" ? "answered" : ended;
   const answer = rawAnswer === undefined || outcome !== "answered" ? null : ballotOf(rawAnswer, policy);
+  const meta = {
+    ...(trace.ended?.pruned ? { pruned: true } : {}),
+    ...(lastExecution === undefined ? {} : { lastExecution }),
+  };
   return {
     ...key,
     outcome,
@@ -79,6 +88,6 @@ export function toCandidate(
     turns: trace.turns,
     tokens,
     milliseconds: Math.round(milliseconds),
-    ...(trace.ended?.pruned ? { meta: { pruned: true } } : {}),
+    ...(Object.keys(meta).length > 0 ? { meta } : {}),
   };
 }

@@ -1,7 +1,9 @@
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
 import { byKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
+import { type VoteOptions, weightOf } from "../core/vote.ts";
 import { CandidateColumns, type TableCandidate } from "./candidate-columns.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
@@ -20,9 +22,9 @@ export interface CandidateTable {
 
 /**
  * Reads selected.jsonl and candidates.jsonl. Throws a UserError where a problem or candidate stands there twice, a
- * candidate's problem is not selected, or no problem is.
+ * candidate's problem is not selected, no problem is, or one with an answer lacks the score that the vote goes by.
  */
-export async function readCandidateTable(store: RunStore): Promise<CandidateTable> {
+export async function readCandidateTable(store: RunStore, vote: VoteOptions): Promise<CandidateTable> {
   const problems = await readProblems(store);
   const problemIds = problems.map(({ problemId }) => problemId);
   const numbers = new Map(problemIds.map((problemId, number) => [problemId, number]));
@@ -31,7 +33,7 @@ export async function readCandidateTable(store: RunStore): Promise<CandidateTabl
   for await (const row of store.rows(candidatesFile)) {
     const problem = numbers.get(row.problemId);
     if (problem === undefined) throw unknownProblem(candidatesFile.name, row.problemId);
-    columns.add(problem, row);
+    columns.add(problem, row, vote.rule === "majority" ? undefined : checkedWeight(row, vote));
     replicates = Math.max(replicates, row.replicate + 1);
     width = Math.max(width, row.candidate + 1);
   }
@@ -42,6 +44,24 @@ export async function readCandidateTable(store: RunStore): Promise<CandidateTabl
     return problem === undefined ? [] : columns.group(problem, replicate);
   };
   return { problems, replicates, width, candidates };
+}
+
+/** What the candidate's ballot weighs. Throws a UserError where its score is missing or no weight. */
+function checkedWeight(row: Candidate, vote: VoteOptions): number | undefined {
+  const weight = weightOf(row, vote);
+  const isRight = weight === undefined || (Number.isFinite(weight) && (vote.rule !== "weighted" || weight >= 0));
+  if (isRight) return weight;
+  const { problemId, replicate, candidate } = row;
+  const which = `${problemId}, replicate ${replicate}, candidate ${candidate}`;
+  const path = vote.score ?? "meta.score";
+  if (Number.isNaN(weight)) {
+    throw new UserError(`candidates.jsonl has no number at ${path} for ${which}, which vote.rule ${vote.rule} needs.`, {
+      hint: "Name the field that holds it with vote.score (`sctir vote --score`), or add it to the rows under meta.",
+    });
+  }
+  throw new UserError(`candidates.jsonl: ${path} of ${which} weighs ${weight}, which is no weight.`, {
+    hint: "Weights are at least 0. For log-probabilities set vote.weight to exp, for logits to sigmoid.",
+  });
 }
 
 /** Sorted by problemId. */

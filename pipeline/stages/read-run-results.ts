@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { basename, resolve } from "node:path";
-import { selectedFile, turnsFile, verdictsFile } from "../artifacts/artifact-file.ts";
-import { candidateKey, voteKey } from "../artifacts/identifier.ts";
+import { selectedFile, verdictsFile } from "../artifacts/artifact-file.ts";
+import { voteKey } from "../artifacts/identifier.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Verdict } from "../artifacts/verdict.ts";
 import { isLost } from "../core/ledger.ts";
@@ -22,13 +22,13 @@ export async function readRunResults(store: RunStore, summary: Summary | undefin
       exitCode: exitCodes.checkFailed,
     });
   }
-  const table = await readCandidateTable(store);
+  const manifest = await store.readManifest();
+  const table = await readCandidateTable(store, manifest?.config.vote ?? { ties: "first-seen", fallback: null });
   const statementHashes = new Map<string, string>();
   for await (const { problemId, statement } of store.rows(selectedFile)) {
     statementHashes.set(problemId, hash("sha256", statement));
   }
   const verdicts = await readVerdicts(store, statementHashes);
-  const crashed = await crashedCandidates(store, summary);
   const problems = table.problems.map(({ problemId, set, gold }): ProblemResult => {
     const replicates = Array.from({ length: table.replicates }, (_, replicate) => {
       const verdict = verdicts.get(voteKey({ problemId, replicate }));
@@ -37,15 +37,17 @@ export async function readRunResults(store: RunStore, summary: Summary | undefin
         throw stale(store, `${problemId}, replicate ${replicate}`);
       }
       const candidates = rows.map((row) => {
-        const { candidate, outcome, answer, turns, tokens, milliseconds, meta } = row;
-        const lost = isLost(row, crashed.has(candidateKey(row)));
+        const { candidate, outcome, answer, turns, tokens, milliseconds, meta, weight } = row;
+        const lost = isLost(row, meta?.lastExecution === "crashed");
         return {
           ...{ candidate, outcome, turns, tokens, milliseconds, lost },
           ...(answer === undefined ? {} : { answer }),
           ...(meta === undefined ? {} : { meta }),
+          ...(weight === undefined ? {} : { weight }),
         };
       });
-      return { elected: verdict.answer, correct: verdict.correct, candidates };
+      const credit = typeof verdict.meta?.credit === "number" ? verdict.meta.credit : Number(verdict.correct);
+      return { elected: verdict.answer, correct: verdict.correct, credit, candidates };
     });
     const expected = verdicts.get(voteKey({ problemId, replicate: 0 }))?.expected ?? "";
     return { problemId, set, gold, expected, statementHash: statementHashes.get(problemId) ?? "", replicates };
@@ -53,7 +55,7 @@ export async function readRunResults(store: RunStore, summary: Summary | undefin
   return {
     name: basename(resolve(store.directory)),
     directory: store.directory,
-    manifest: await store.readManifest(),
+    manifest,
     summary,
     problems,
     replicates: table.replicates,
@@ -70,21 +72,6 @@ async function readVerdicts(store: RunStore, known: ReadonlyMap<string, unknown>
     verdicts.set(voteKey(row), row);
   }
   return verdicts;
-}
-
-/** Candidates whose last block took the sandbox down: only the journal knows, and it is long, so it is read if there are any. */
-async function crashedCandidates(store: RunStore, { all }: Summary): Promise<Set<string>> {
-  const crashed = new Set<string>();
-  if (all.lostCandidates === (all.ledger["engine-failed"] ?? 0) || !(await store.has(turnsFile))) return crashed;
-  const lastTurn = new Map<string, number>();
-  for await (const row of store.rows(turnsFile)) {
-    const key = candidateKey(row);
-    if (row.execution === undefined || row.turn < (lastTurn.get(key) ?? 0)) continue;
-    lastTurn.set(key, row.turn);
-    if (row.execution.outcome === "crashed") crashed.add(key);
-    else crashed.delete(key);
-  }
-  return crashed;
 }
 
 function stale({ directory }: RunStore, which: string): UserError {

@@ -9,7 +9,7 @@ import { isLost, silenceOf } from "../core/ledger.ts";
 import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import type { VoteOptions } from "../core/vote.ts";
+import { creditOf, type VoteOptions } from "../core/vote.ts";
 import { type CandidateTable, readCandidateTable, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
@@ -29,14 +29,14 @@ export interface ScoreOptions {
  * was lost to the engine. Neither file is written then.
  */
 export async function runScore(store: RunStore, options: ScoreOptions): Promise<Summary> {
-  const table = await readCandidateTable(store);
+  const table = await readCandidateTable(store, options.vote);
   checkComplete(table);
   const elected = await readElected(store, table);
   const { journal, timeLine } = await readJournal(store, table);
   const problems = () => summaryProblems(table, elected, journal, options.policy);
   checkNotAllLost(problems());
   const summary = summarize(problems(), { ...options, width: table.width, journal, timeLine });
-  await store.replace(verdictsFile, verdictsOf(problems()));
+  await store.replace(verdictsFile, verdictsOf(problems(), options.vote));
   await store.writeSummary(summary);
   return summary;
 }
@@ -67,13 +67,16 @@ function* summaryProblems(
   }
 }
 
-function* verdictsOf(problems: Iterable<SummaryProblem>): Generator<Verdict> {
+function* verdictsOf(problems: Iterable<SummaryProblem>, vote: VoteOptions): Generator<Verdict> {
   for (const { problemId, set, gold, expected, replicates } of problems) {
     for (const [replicate, { candidates, elected }] of replicates.entries()) {
+      const correct = elected === expected;
+      const credit = creditOf(elected, expected, candidates, vote);
       const solvedBy = candidates.filter(({ answer }) => answer === expected).length;
       yield {
         ...{ problemId, set, replicate, gold, expected },
-        ...{ answer: elected, correct: elected === expected, solvedBy, candidates: candidates.length },
+        ...{ answer: elected, correct, solvedBy, candidates: candidates.length },
+        ...(credit === Number(correct) ? {} : { meta: { credit } }),
       };
     }
   }

@@ -72,12 +72,12 @@ describe("boundsOf", () => {
   const bounds = (...ends: string[]) => boundsOf(entries(...ends), "1", options);
 
   it("recomputes the vote with the lost right, and with them behind the strongest wrong answer", () => {
-    expect(bounds("1", "1", "1", "2", "engine-failed")).toEqual({ low: true, high: true });
-    expect(bounds("1", "1", "2", "engine-failed")).toEqual({ low: true, high: true }); // the tie is won by the first seen
-    expect(bounds("2", "1", "1", "engine-failed")).toEqual({ low: false, high: true });
-    expect(bounds("2", "2", "2", "1", "engine-failed")).toEqual({ low: false, high: false });
-    expect(bounds("engine-failed", "1")).toEqual({ low: false, high: true });
-    expect(bounds("engine-failed", "engine-failed")).toEqual({ low: false, high: true });
+    expect(bounds("1", "1", "1", "2", "engine-failed")).toEqual({ low: 1, high: 1 });
+    expect(bounds("1", "1", "2", "engine-failed")).toEqual({ low: 1, high: 1 }); // the tie is won by the first seen
+    expect(bounds("2", "1", "1", "engine-failed")).toEqual({ low: 0, high: 1 });
+    expect(bounds("2", "2", "2", "1", "engine-failed")).toEqual({ low: 0, high: 0 });
+    expect(bounds("engine-failed", "1")).toEqual({ low: 0, high: 1 });
+    expect(bounds("engine-failed", "engine-failed")).toEqual({ low: 0, high: 1 });
   });
 });
 

@@ -15,7 +15,8 @@ export function scoredRun(name: string, answers: Answers, rest: Partial<RunResul
       replicates: replicates.map((ballots) => {
         const candidates = ballots.map(candidateOf).toSorted((a, b) => compareInVoteOrder(a, b, "lowest-candidate"));
         const elected = vote(candidates, { ties: "first-seen", fallback: null }).answer;
-        return { elected, correct: elected === rightAnswer, candidates };
+        const correct = elected === rightAnswer;
+        return { elected, correct, credit: Number(correct), candidates };
       }),
     };
   });

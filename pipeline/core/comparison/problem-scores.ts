@@ -20,9 +20,9 @@ export function problemScores(run: RunResults, votesOf: number): ReadonlyMap<str
   const vote = run.manifest?.config.vote ?? defaultVote;
   const scores = new Map(
     run.problems.map(({ problemId, expected, replicates }) => {
-      const outcomes = replicates.map(({ candidates, correct }) => ({
+      const outcomes = replicates.map(({ candidates, credit }) => ({
         observed: candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided"),
-        credit: correct ? 1 : 0,
+        credit,
       }));
       const sizes = votesOf === run.width ? [] : [votesOf];
       const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });

@@ -17,6 +17,11 @@ export interface EarlyWinnerOptions extends VoteOptions {
   afterAnswer: Profile["afterAnswer"];
 }
 
+/** Whether a vote's winner can be known early: it is for a majority, whose ties go by the order of the ballots. */
+export function canEndEarly({ rule = "majority", ties }: VoteOptions): boolean {
+  return rule === "majority" && (ties === "first-seen" || ties === "lowest-candidate");
+}
+
 /** What the vote over all candidates elects: null is nobody. */
 export type EarlyWinner = Pick<Vote, "answer">;
 

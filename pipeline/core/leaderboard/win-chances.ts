@@ -34,13 +34,13 @@ export function winChances({ problems, replicates, width, manifest }: RunResults
 }
 
 function accuracyOf({ replicates }: ProblemResult): number {
-  return sum(replicates.map(({ correct }) => (correct ? 1 : 0))) / replicates.length;
+  return sum(replicates.map(({ credit }) => credit)) / replicates.length;
 }
 
 function resampledChance({ problemId, expected, replicates }: ProblemResult, vote: VoteOptions): number {
-  const [{ candidates, correct } = { candidates: [], correct: false }] = replicates;
+  const [{ candidates, credit } = { candidates: [], credit: 0 }] = replicates;
   const observed = candidates.filter(({ lost, outcome }) => !lost && outcome !== "decided");
-  if (observed.length < 2) return correct ? 1 : 0;
+  if (observed.length < 2) return credit;
   const seed = seedOf(resamplingSeed, { problemId, replicate: 0, candidate: 0, turn: 0 });
   return resampledWinRate(electorateOf(observed, expected, vote), randomStream(seed));
 }
