@@ -103,6 +103,25 @@ const replayEngineSchema = z.strictObject({
 const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema]);
 export type EngineConfig = z.output<typeof engineSchema>;
 
+/** Who wins a vote. */
+export const voteRuleSchema = z.strictObject({
+  rule: z.enum(["majority", "weighted", "best-of-n", "drop-errors"]).default("majority"),
+  ties: z
+    .enum(["first-seen", "lowest-candidate", "random", "expected"])
+    .default("first-seen")
+    .describe("expected: a tie counts as the chance that a right answer is drawn"),
+  score: z
+    .string()
+    .regex(/^[^.]+(\.[^.]+)*$/u, "expected a path such as meta.score")
+    .default("meta.score")
+    .describe("where a candidate's row has its score, for weighted and best-of-n"),
+  weight: z
+    .enum(["as-is", "exp", "sigmoid"])
+    .default("as-is")
+    .describe("what a weighted vote makes of a score: exp for log-probabilities, sigmoid for logits"),
+  fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
+});
+
 /** What a run does: the config file. Its defaults are the only defaults. */
 export const runConfigSchema = z.strictObject({
   problems: z.array(problemSourceSchema).min(1),
@@ -136,25 +155,7 @@ export const runConfigSchema = z.strictObject({
     })
     .prefault({}),
   answer: answerConfigSchema.optional().describe("[as the profile says]"),
-  vote: z
-    .strictObject({
-      rule: z.enum(["majority", "weighted", "best-of-n", "drop-errors"]).default("majority"),
-      ties: z
-        .enum(["first-seen", "lowest-candidate", "random", "expected"])
-        .default("first-seen")
-        .describe("expected: a tie counts as the chance that a right answer is drawn"),
-      score: z
-        .string()
-        .regex(/^[^.]+(\.[^.]+)*$/u, "expected a path such as meta.score")
-        .default("meta.score")
-        .describe("where a candidate's row has its score, for weighted and best-of-n"),
-      weight: z
-        .enum(["as-is", "exp", "sigmoid"])
-        .default("as-is")
-        .describe("what a weighted vote makes of a score: exp for log-probabilities, sigmoid for logits"),
-      fallback: integerText.nullable().default(null).describe("the answer where nobody has one"),
-    })
-    .prefault({}),
+  vote: voteRuleSchema.prefault({}),
   budget: z
     .strictObject({
       problemSeconds: z.number().positive().nullable().default(null),

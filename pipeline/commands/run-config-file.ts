@@ -4,6 +4,7 @@ import { dirname, isAbsolute, resolve } from "node:path";
 import { parseYaml } from "../adapters/yaml-text/parse-yaml.ts";
 import { type Profile, profileSchema } from "../artifacts/profile.ts";
 import { type EngineConfig, type RunConfig, runConfigSchema } from "../artifacts/run-config.ts";
+import { canEndEarly } from "../core/early-stop/early-winner.ts";
 import { nearestName } from "../core/schema-issue.ts";
 import { UserError } from "../core/user-error.ts";
 import { projectPath } from "./project-folder.ts";
@@ -37,7 +38,12 @@ export async function resolveRunConfig(
 }
 
 /** What the schema cannot say: keys that belong together. */
-function checkTogether(path: string, { engine, problems }: RunConfig): void {
+function checkTogether(path: string, { engine, problems, vote, earlyStop }: RunConfig): void {
+  if (earlyStop !== "off" && !canEndEarly(vote)) {
+    throw new UserError(`${path}: earlyStop is for a majority vote whose ties go by the order of the ballots.`, {
+      hint: "Set earlyStop to off, or vote.rule to majority and vote.ties to first-seen or lowest-candidate.",
+    });
+  }
   if (engine.kind === "vllm" && (engine.baseUrl === undefined) === (engine.baseUrls === undefined)) {
     throw new UserError(`${path}: engine: exactly one of baseUrl and baseUrls is needed.`, {
       hint: 'For example baseUrl: "http://127.0.0.1:8000/v1".',

@@ -7,7 +7,7 @@ import type { Turn } from "../artifacts/turn.ts";
 import type { Vote } from "../artifacts/vote.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
-import { vote } from "../core/vote.ts";
+import { vote, voteRuleOf } from "../core/vote.ts";
 import { checkAnythingWasEvaluated, emptyCheckpoint, generateCandidates } from "../stages/generate.ts";
 import type { Engine, Journal } from "../stages/ports.ts";
 import { openConfiguredEngine } from "./configured-engine.ts";
@@ -88,7 +88,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
       );
       if (interruption.signal.aborted) throw interrupted("the same command");
       checkAnythingWasEvaluated(candidates);
-      const elected = vote(candidates, config.vote);
+      const elected = vote(candidates, voteRuleOf(config));
       if (json) printJson({ answer: elected.answer, tally: elected.tally, candidates, turns });
       else printVote(elected, candidates);
     } finally {

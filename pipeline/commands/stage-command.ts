@@ -3,13 +3,13 @@ import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
 import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts";
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
-import { commandLine, printJson, printLine, printNote } from "./output.ts";
+import { commandLine, printJson, printLine } from "./output.ts";
 import { resultTable } from "./result-table.ts";
 import { type LoadedConfig, loadRunConfig, resolveRunConfig } from "./run-config-file.ts";
 import { checkSameConfig, RunSession } from "./run-session.ts";
-import { filterStage, generateStage, hasCandidates, loadStage, scoreStage, voteStage } from "./stage-runs.ts";
+import { filterStage, generateStage, hasCandidates, loadStage, scoreStage } from "./stage-runs.ts";
 
-interface StageArguments {
+export interface StageArguments {
   directory: string;
   config?: string;
   set: string[];
@@ -18,17 +18,18 @@ interface StageArguments {
 }
 
 /** A stage as a command: `sctir <stage> DIR`. */
-function stageCommand(
+export function stageCommand(
   name: string,
   describe: string,
   needsConfig: boolean,
   run: (session: RunSession, options: StageArguments & { stopping: AbortSignal }) => Promise<unknown>,
+  extend: (args: Argv<unknown>) => Argv<unknown> = (args) => args,
 ): CommandModule<unknown, StageArguments> {
   return {
     command: `${name} <directory>`,
     describe,
     builder: (args: Argv<unknown>) =>
-      args
+      extend(args)
         .positional("directory", { type: "string", demandOption: true, describe: "the run directory" })
         .option("config", { type: "string", describe: "the config, where the directory has no manifest.json" })
         .option("set", { type: "string", array: true, nargs: 1, default: [], describe: "change a key of that config" })
@@ -106,11 +107,6 @@ export const generateCommand = stageCommand(
     }
   },
 );
-
-export const voteCommand = stageCommand("vote", "elect an answer per problem", false, async (session) => {
-  await voteStage(session);
-  printNote(`vote: ${session.manifest.stages.vote?.votes} votes`);
-});
 
 export const scoreCommand = stageCommand("score", "compare with the gold answers", false, async (session, { json }) => {
   const summary = await scoreStage(session);

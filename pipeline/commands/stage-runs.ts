@@ -9,6 +9,7 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
+import { voteRuleOf } from "../core/vote.ts";
 import { runFilter } from "../stages/filter.ts";
 import { CheckpointBuilder, type GenerateResult, readSelected, runGenerate } from "../stages/generate.ts";
 import { runLoad } from "../stages/load.ts";
@@ -167,7 +168,7 @@ async function closeTools({ engine, sandbox }: Tools): Promise<void> {
 
 export async function voteStage(session: RunSession): Promise<void> {
   const startedAt = performance.now();
-  const { votes } = await runVote(session.store, session.manifest.config.vote);
+  const { votes } = await runVote(session.store, voteRuleOf(session.manifest.config));
   await session.recordStage("vote", { votes, seconds: secondsSince(startedAt) });
 }
 
@@ -180,7 +181,7 @@ export async function scoreStage(session: RunSession): Promise<Summary> {
 
 export function scoreOptions({ config, profile, runId }: Pick<Manifest, "config" | "profile" | "runId">): ScoreOptions {
   return {
-    ...{ policy: config.answer ?? profile.policy, vote: config.vote, runId },
+    ...{ policy: config.answer ?? profile.policy, vote: voteRuleOf(config), runId },
     setting: { slots: slotsOf(config), depth: config.sampling.depth, afterAnswer: profile.afterAnswer },
   };
 }

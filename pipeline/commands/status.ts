@@ -11,7 +11,7 @@ import { expectedAnswer } from "../core/answer-policy.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { sum } from "../core/sum.ts";
 import { UserError } from "../core/user-error.ts";
-import { vote } from "../core/vote.ts";
+import { lotsOf, vote, voteRuleOf } from "../core/vote.ts";
 import { CheckpointBuilder, readSelected } from "../stages/generate.ts";
 import type { RunStore } from "../stages/ports.ts";
 import { printJson, printLine } from "./output.ts";
@@ -111,8 +111,10 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
   const groups = Map.groupBy(ended, voteKey);
   const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
   const complete = [...groups.values()].filter((group) => group.length === width);
+  const rule = voteRuleOf(config);
   const correct = complete.filter((group) => {
-    return vote(group, config.vote).answer === expected.get(group[0]?.problemId ?? "");
+    const [first] = group;
+    return first && vote(group, rule, lotsOf(rule, first)).answer === expected.get(first.problemId);
   });
   return {
     problems: { wanted: selected.length * replicates, done: complete.length, correct: correct.length },

@@ -51,7 +51,7 @@ export function rank(voter: Voter, ties: VoteOptions["ties"]): number {
 /**
  * How much a candidate's ballot weighs under a rule, undefined where it casts none: 1 for `majority`; 1 for `drop-errors`
  * if its last block ran without an error; its score for `best-of-n`; its score, transformed by `weight`, for `weighted`.
- * NaN where a score is needed and there is none.
+ * Without a score that is needed it casts none.
  */
 export function weightOf(
   voter: Voter,
@@ -62,6 +62,7 @@ export function weightOf(
   if (voter.weight !== undefined) return voter.weight;
   if (rule === "drop-errors") return voter.meta?.lastExecution === "ok" ? 1 : undefined;
   const value = scoreOf(voter, score);
+  if (Number.isNaN(value)) return undefined;
   if (rule === "best-of-n" || weight === "as-is") return value;
   return weight === "exp" ? Math.exp(value) : 1 / (1 + Math.exp(-value));
 }
@@ -148,6 +149,11 @@ function standingsOf(voters: readonly Voter[], options: VoteOptions, lots: Lots)
   }
   const tieBreak = options.ties === "random" ? lots : () => 0;
   return [...standings.values()].toSorted((a, b) => b.weight - a.weight || tieBreak(a.answer) - tieBreak(b.answer));
+}
+
+/** The vote rule of a run. */
+export function voteRuleOf({ vote, sampling }: Pick<RunConfig, "vote" | "sampling">): VoteOptions {
+  return { ...vote, seed: sampling.seed };
 }
 
 /** How a vote row names the rule that it came from. */

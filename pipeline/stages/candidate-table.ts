@@ -49,12 +49,12 @@ export async function readCandidateTable(store: RunStore, vote: VoteOptions): Pr
 /** What the candidate's ballot weighs. Throws a UserError where its score is missing or no weight. */
 function checkedWeight(row: Candidate, vote: VoteOptions): number | undefined {
   const weight = weightOf(row, vote);
-  const isRight = weight === undefined || (Number.isFinite(weight) && (vote.rule !== "weighted" || weight >= 0));
-  if (isRight) return weight;
+  if (row.answer === undefined || vote.rule === "drop-errors") return weight;
+  if (weight !== undefined && Number.isFinite(weight) && (vote.rule === "best-of-n" || weight >= 0)) return weight;
   const { problemId, replicate, candidate } = row;
   const which = `${problemId}, replicate ${replicate}, candidate ${candidate}`;
   const path = vote.score ?? "meta.score";
-  if (Number.isNaN(weight)) {
+  if (weight === undefined) {
     throw new UserError(`candidates.jsonl has no number at ${path} for ${which}, which vote.rule ${vote.rule} needs.`, {
       hint: "Name the field that holds it with vote.score (`sctir vote --score`), or add it to the rows under meta.",
     });

@@ -12,7 +12,7 @@ import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
-import { vote } from "../core/vote.ts";
+import { lotsOf, vote, voteRuleOf } from "../core/vote.ts";
 import { Admission } from "./admission.ts";
 import { type CandidateProgress, refusalOf, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Observe, RowRefusal, RunStore } from "./ports.ts";
@@ -365,7 +365,8 @@ class GenerateRun {
     group.stopClock();
     this.#yetToCome.delete(group);
     const { problem, replicate } = group;
-    const { answer } = vote(group.finished, config.vote);
+    const rule = voteRuleOf(config);
+    const { answer } = vote(group.finished, rule, lotsOf(rule, { problemId: problem.problemId, replicate }));
     const correct = answer === expectedAnswer(problem.answer, config.answer);
     this.#ports.observe({ kind: "problem-finished", problemId: problem.problemId, replicate, answer, correct });
   }

@@ -7,9 +7,12 @@ import type { Verdict } from "../artifacts/verdict.ts";
 import { isLost } from "../core/ledger.ts";
 import type { ProblemResult, RunResults } from "../core/run-results.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
+import { type VoteOptions, voteRuleOf } from "../core/vote.ts";
 import { readCandidateTable, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
+
+const defaultVote: VoteOptions = { ties: "first-seen", fallback: null };
 
 /**
  * Reads what a scored run came to. Throws a UserError where the run is not scored, or where its verdicts do not belong
@@ -23,7 +26,7 @@ export async function readRunResults(store: RunStore, summary: Summary | undefin
     });
   }
   const manifest = await store.readManifest();
-  const table = await readCandidateTable(store, manifest?.config.vote ?? { ties: "first-seen", fallback: null });
+  const table = await readCandidateTable(store, manifest ? voteRuleOf(manifest.config) : defaultVote);
   const statementHashes = new Map<string, string>();
   for await (const { problemId, statement } of store.rows(selectedFile)) {
     statementHashes.set(problemId, hash("sha256", statement));

@@ -15,7 +15,7 @@ import type { RunConfig } from "../artifacts/run-config.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { type Check, CheckList, type CheckReport } from "../core/verification.ts";
-import { ruleName } from "../core/vote.ts";
+import { ruleName, voteRuleOf } from "../core/vote.ts";
 import type { ArtifactReader, DocumentRead } from "./artifact-reader.ts";
 import { runFilter } from "./filter.ts";
 import type { ProgramReruns } from "./program-reruns.ts";
@@ -177,7 +177,7 @@ async function checkResult({ run, manifest, checks, store, present }: Verificati
   }
   const ownRule = ruleName(run.config.vote);
   const rule = present.has(votesFile.name) && !manifest ? await firstRule(store) : ownRule;
-  if (rule === ownRule) await again(store, votesFile.name, () => runVote(store, run.config.vote));
+  if (rule === ownRule) await again(store, votesFile.name, () => runVote(store, voteRuleOf(run.config)));
   else votes.skip(`elected by another rule than the default: ${rule}`);
   if ([verdictsFile.name, summaryFile].some((name) => present.has(name) || store.isDue(name))) {
     await again(store, summaryFile, () => runScore(store, run.scoring));
