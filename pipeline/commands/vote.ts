@@ -32,7 +32,7 @@ async function vote(
       hint: "earlyStop: off leaves all candidates to end.",
     });
   }
-  if (isChanged) await session.update({ config: changed, configHash: configHash(changed) });
+  if (isChanged) session.manifest = { ...session.manifest, config: changed, configHash: configHash(changed) }; // written with the votes
   await voteStage(session);
   printNote(`vote: ${session.manifest.stages.vote?.votes} votes, ${ruleName(changed.vote)}`);
   if (!isChanged) return undefined;

@@ -30,12 +30,19 @@ export async function readCandidateTable(store: RunStore, vote: VoteOptions): Pr
   const numbers = new Map(problemIds.map((problemId, number) => [problemId, number]));
   const columns = new CandidateColumns(problemIds);
   let [replicates, width] = [1, 0];
+  let hasPrograms = false;
   for await (const row of store.rows(candidatesFile)) {
     const problem = numbers.get(row.problemId);
     if (problem === undefined) throw unknownProblem(candidatesFile.name, row.problemId);
     columns.add(problem, row, vote.rule === "majority" ? undefined : checkedWeight(row, vote));
+    hasPrograms ||= row.meta?.lastExecution !== undefined;
     replicates = Math.max(replicates, row.replicate + 1);
     width = Math.max(width, row.candidate + 1);
+  }
+  if (vote.rule === "drop-errors" && !hasPrograms && width > 0) {
+    throw new UserError("No candidate in candidates.jsonl has run a program, so vote.rule drop-errors leaves none.", {
+      hint: "How its last program ended stands in meta.lastExecution of a candidate's row. Choose another rule.",
+    });
   }
   const repeat = columns.sort();
   if (repeat) throw await repeatedRow(store, candidatesFile, repeat);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ruleName, type Voter, vote } from "../../pipeline/core/vote.ts";
+import { creditOf, lotsOf, ruleName, tiedWinners, type Voter, vote, weightOf } from "../../pipeline/core/vote.ts";
 import { dataFolder, dataRows, hasDataFolder } from "../helpers/data-folder.ts";
 
 function voter(candidate: number, answer?: string, pruned?: { turns: number }): Voter {
@@ -103,5 +103,80 @@ describe.skipIf(!hasDataFolder)("vote on real tallies", () => {
       expect(elected.answer).toBe(String(best));
     }
     expect(unique).toBeGreaterThan(0);
+  });
+});
+
+describe("other rules", () => {
+  const scored = (candidate: number, answer: string, score: number): Voter => ({
+    ...{ candidate, turns: 1, answer },
+    meta: { score },
+  });
+
+  it("weigh ballots by a score, as it is or transformed", () => {
+    const voters = [scored(0, "7", 0.2), scored(1, "7", 0.3), scored(2, "5", 0.6)];
+    const rule = { ...firstSeen, rule: "weighted" } as const;
+    expect(vote(voters, rule).tally).toEqual([
+      { answer: "5", count: 1, score: 0.6 },
+      { answer: "7", count: 2, score: 0.5 },
+    ]);
+    expect(vote(voters, { ...rule, weight: "exp" }).answer).toBe("7"); // 1.22 + 1.35 against 1.82
+    expect(vote(voters, { ...rule, weight: "sigmoid" }).answer).toBe("7");
+  });
+
+  it("let the best ballot decide; of equal ones the first", () => {
+    const rule = { ...firstSeen, rule: "best-of-n" } as const;
+    expect(vote([scored(0, "7", 1), scored(1, "5", 3), scored(2, "7", 2)], rule)).toEqual({
+      answer: "5",
+      tally: [
+        { answer: "5", count: 1, score: 3 },
+        { answer: "7", count: 2, score: 2 },
+      ],
+    });
+    expect(vote([scored(0, "7", 1), scored(1, "5", 3), scored(2, "7", 3)], rule).answer).toBe("5");
+  });
+
+  it("find a score by its path, and take no other property for one", () => {
+    const voter: Voter = { candidate: 0, turns: 3, answer: "1", meta: { deep: { down: 4 } } };
+    const weight = (score: string) => weightOf(voter, { ...firstSeen, rule: "best-of-n", score });
+    expect(weight("meta.deep.down")).toBe(4);
+    expect(weight("turns")).toBe(3);
+    expect(weight("meta.deep")).toBeUndefined();
+    expect(weight("meta.constructor.length")).toBeUndefined();
+  });
+
+  it("drop candidates whose last program failed, or that ran none", () => {
+    const ran = (candidate: number, answer: string, lastExecution?: string): Voter => ({
+      ...{ candidate, turns: 1, answer },
+      ...(lastExecution === undefined ? {} : { meta: { lastExecution } }),
+    });
+    const voters = [ran(0, "7", "error"), ran(1, "7"), ran(2, "5", "ok")];
+    expect(vote(voters, { ...firstSeen, rule: "drop-errors" })).toEqual({
+      answer: "5",
+      tally: [{ answer: "5", count: 1 }],
+    });
+  });
+
+  it("decide ties by lot: the same one for the same seed, each answer in its turn over many problems", () => {
+    const voters = [voter(0, "1"), voter(1, "2"), voter(2, "2"), voter(3, "1"), voter(4, "9")];
+    const rule = { ties: "random", fallback: null, seed: 5 } as const;
+    const winners = Array.from({ length: 200 }, (_, problem) => {
+      const lots = lotsOf(rule, { problemId: `set/${problem}`, replicate: 0 });
+      expect(vote(voters.toReversed(), rule, lots)).toEqual(vote(voters, rule, lots));
+      return vote(voters, rule, lots).answer;
+    });
+    expect(new Set(winners)).toEqual(new Set(["1", "2"]));
+    expect(winners.filter((winner) => winner === "1").length).toBeGreaterThan(70);
+    expect(winners.filter((winner) => winner === "2").length).toBeGreaterThan(70);
+  });
+
+  it("count a tie in part where its expected value is asked for", () => {
+    const rule = { ties: "expected", fallback: null } as const;
+    const voters = [voter(0, "1"), voter(1, "2"), voter(2, "3"), voter(3, "3"), voter(4, "2")];
+    expect(tiedWinners(voters, rule)).toEqual(["2", "3"]);
+    expect(creditOf("2", "3", voters, rule)).toBe(0.5);
+    expect(creditOf("2", "1", voters, rule)).toBe(0);
+    expect(creditOf("1", "1", voters, rule)).toBe(1); // elected by somebody else's rule
+    expect(creditOf(null, "1", [voter(0)], rule)).toBe(0);
+    expect(creditOf("2", "3", voters, firstSeen)).toBe(0);
   });
 });

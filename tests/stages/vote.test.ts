@@ -58,3 +58,41 @@ describe("the vote stage", () => {
     await expect(runVote(store, options)).rejects.toThrow("selected.jsonl holds no problem");
   });
 });
+
+describe("rules by score", () => {
+  const rows = (scores: (number | undefined)[]) =>
+    scores.map((score, number) =>
+      candidate("set/a", number, String(number), score === undefined ? {} : { meta: { score } }),
+    );
+  const options = { rule: "weighted", ties: "first-seen", fallback: null } as const;
+  const storeWith = (scores: (number | undefined)[]) =>
+    new MemoryStore().with(selectedFile, [problem("set/a", "1")]).with(candidatesFile, rows(scores));
+
+  it("write what each answer weighs into the tally", async () => {
+    const store = storeWith([0.5, 2]);
+    await runVote(store, options);
+    expect(store.read(votesFile)).toMatchObject([
+      {
+        answer: "1",
+        tally: [
+          { answer: "1", count: 1, score: 2 },
+          { answer: "0", count: 1, score: 0.5 },
+        ],
+        rule: "weighted by meta.score, ties: first-seen",
+      },
+    ]);
+  });
+
+  it("refuse a candidate without a score, by name, and a weight below 0", async () => {
+    await expect(runVote(storeWith([1, undefined]), options)).rejects.toThrow(
+      /no number at meta.score for set\/a, replicate 0, candidate 1/u,
+    );
+    await expect(runVote(storeWith([1, -2]), options)).rejects.toThrow(/weighs -2/u);
+    await expect(runVote(storeWith([1, -2]), { ...options, weight: "exp" })).resolves.toEqual({ votes: 1 });
+    await expect(runVote(storeWith([1, -2]), { ...options, rule: "best-of-n" })).resolves.toEqual({ votes: 1 });
+  });
+
+  it("refuse to drop errors where nobody has run a program", async () => {
+    await expect(runVote(storeWith([1]), { ...options, rule: "drop-errors" })).rejects.toThrow(/has run a program/u);
+  });
+});
