@@ -40,8 +40,9 @@ function faultText({ file, line, byte, row, field, expected, found }: Fault): st
 }
 
 function conclusion(checks: readonly CheckReport[], holds: boolean): string {
-  if (!holds) return "It does not all follow from the journal.";
-  const total = (figure: "onTrust" | "notChecked") => checks.reduce((sum, check) => sum + check[figure], 0);
+  const total = (figure: "faults" | "onTrust" | "notChecked") => checks.reduce((sum, check) => sum + check[figure], 0);
+  if (!holds)
+    return `Not everything follows from the journal: ${total("faults") === 1 ? "1 fault" : `${total("faults")} faults`}.`;
   const rest = [
     ...(total("onTrust") > 0 ? [`${total("onTrust")} are taken on trust`] : []),
     ...(total("notChecked") > 0 ? [`${total("notChecked")} could not be checked`] : []),

@@ -29,6 +29,7 @@ export type DocumentRead<Value> =
 
 /** The artifacts of a run as they lie there, to be looked at: a bad row is data. Nothing is written. */
 export interface ArtifactReader {
+  /** One that is there and cannot be read is a UserError. */
   has(file: { name: string }): Promise<boolean>;
   /** In file order, streamed; blank lines are left out. */
   lines<Row>(file: ArtifactFile<Row>): AsyncIterable<ArtifactLine<Row>>;

@@ -43,8 +43,9 @@ export function checkConfig({ run, checks }: Verification): void {
   const found = manifest.value.configHash;
   if (found === configHash) check.hold();
   else check.fault({ file: manifestFile, field: "configHash", expected: configHash, found });
-  if (ownProfile && differences(ownProfile, profile).length === 0) check.hold();
-  else check.trust(`the profile ${profile.name} as it stands there: sctir's own of this name is another one`);
+  if (!ownProfile) check.trust(`the profile ${profile.name} as it stands there: none of this name is here`);
+  else if (differences(ownProfile, profile).length === 0) check.hold();
+  else check.trust(`the profile ${profile.name} as it stands there: the one of this name is another one now`);
 }
 
 /** What the manifest says of its stages against the rows that were counted. */

@@ -1,4 +1,4 @@
-import { problemsFile } from "../artifacts/artifact-file.ts";
+import { manifestFile, problemsFile } from "../artifacts/artifact-file.ts";
 import type { ProblemSource } from "../artifacts/run-config.ts";
 import { UserError } from "../core/user-error.ts";
 import type { Check } from "../core/verification.ts";
@@ -16,12 +16,16 @@ export async function checkProblems({ run, manifest, ports, checks, store, prese
   if (!manifest) check.skip("there is no manifest.json that can be read");
   const expected: ExpectedRow[] = [];
   const unchanged = new Set<string>();
-  for (const { set, file, sha256, rows } of manifest?.datasets ?? []) {
-    const source = run.config.problems.find((each) => each.set === set);
-    if (!source) {
-      check.fault({ file: "manifest.json", field: "datasets", expected: "only sets of the config", found: set });
+  const datasets = new Map(manifest?.datasets.map((dataset) => [dataset.set, dataset]));
+  for (const source of manifest ? run.config.problems : []) {
+    const { set } = source;
+    const dataset = datasets.get(set);
+    datasets.delete(set);
+    if (!dataset) {
+      check.skip(`manifest.json does not say which file the set ${set} came from`);
       continue;
     }
+    const { file, sha256, rows } = dataset;
     const here = source.file === undefined ? { ...source, path: file } : { ...source, file };
     const read = await readOnce(check, here, file, ports.readAgain);
     if (!read) continue;
@@ -32,7 +36,7 @@ export async function checkProblems({ run, manifest, ports, checks, store, prese
     for (const fault of differing) {
       check.fault({
         ...fault,
-        file: "manifest.json",
+        file: manifestFile,
         row: set,
         expected: `${fault.expected} (of ${file} as it is now)`,
       });
@@ -41,6 +45,9 @@ export async function checkProblems({ run, manifest, ports, checks, store, prese
     check.hold();
     unchanged.add(set);
     for (const problem of read.problems) expected.push(expectedRow(problemsFile, problem));
+  }
+  for (const set of datasets.keys()) {
+    check.fault({ file: manifestFile, field: "datasets", expected: "only sets of the config", found: set });
   }
   if (!present.has(problemsFile.name)) return store.missing(problemsFile.name);
   const rows = await store.compare(problemsFile, expected, ({ set }) => unchanged.has(set));
@@ -54,7 +61,7 @@ async function readOnce(check: Check, source: ProblemSource, file: string, readA
     return read;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    check.fault({ file: "manifest.json", row: source.set, expected: `the problems in ${file}`, found: error.message });
+    check.fault({ file: manifestFile, row: source.set, expected: `the problems in ${file}`, found: error.message });
     return undefined;
   }
 }

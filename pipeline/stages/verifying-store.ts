@@ -2,7 +2,7 @@ import { type ArtifactFile, summaryFile, turnsFile } from "../artifacts/artifact
 import { type Summary, summarySchema } from "../artifacts/summary.ts";
 import { countValues, shownDifferences } from "../core/differences.ts";
 import type { CheckList } from "../core/verification.ts";
-import type { ArtifactLine, ArtifactReader, LinePlace } from "./artifact-reader.ts";
+import type { ArtifactLine, ArtifactReader, LinePlace, ReadFault } from "./artifact-reader.ts";
 import type { RunStore } from "./ports.ts";
 
 interface VerifyingStoreOptions {
@@ -118,46 +118,43 @@ export class VerifyingStore implements RunStore {
     const places = new Map(expected.map(({ key }, place) => [key, place]));
     const seen = new Set<string>();
     const rows: string[] = [];
-    let [last, bad] = [-1, 0];
+    let last = -1;
     for await (const { number, byte, row, text } of this.validLines(file)) {
       const key = rowKey(row as Keyed);
-      const fault = (expected: string, found: string) =>
-        check.fault({ file: file.name, line: number, byte, row: key, expected, found });
-      if (seen.has(key)) {
-        fault("one row of this key", "another one");
-        continue;
-      }
-      seen.add(key);
+      const where = { file: file.name, line: number, byte, row: key };
       const place = places.get(key) ?? -1;
       const wanted = expected[place]?.text;
-      if (wanted === undefined) {
-        if (covers(row)) fault("no such row", "a row");
-        else {
-          rows.push(text);
-          check.trust("rows from files that were not read again");
-        }
-        continue;
+      if (seen.has(key)) check.fault({ ...where, expected: "one row of this key", found: "another one" });
+      else if (wanted !== undefined) {
+        rows.push(wanted);
+        if (place < last) check.fault({ ...where, expected: `it before ${expected[last]?.key}`, found: "it here" });
+        last = Math.max(last, place);
+        const faults = this.#rowFaults(wanted, text);
+        if (faults.length === 0) check.hold();
+        for (const fault of faults) check.fault({ ...where, ...fault });
+      } else if (covers(row)) check.fault({ ...where, expected: "no such row", found: "a row" });
+      else {
+        rows.push(text);
+        check.trust("rows from files that were not read again");
       }
-      rows.push(wanted);
-      if (place < last) fault(`it before ${expected[last]?.key}`, "it here");
-      last = Math.max(last, place);
-      const differing = text === wanted ? [] : shownDifferences(JSON.parse(wanted), JSON.parse(text));
-      for (const difference of differing) {
-        check.fault({ ...{ file: file.name, line: number, byte, row: key }, ...difference });
-      }
-      if (differing.length > 0) continue;
-      if (text === wanted || !this.#options.isExact) check.hold();
-      else fault("the row as sctir writes it, byte for byte", "the same in another form");
+      seen.add(key);
     }
-    bad = (this.counts.get(file.name) ?? 0) - seen.size;
+    let unread = (this.counts.get(file.name) ?? 0) - seen.size; // any of which may be one that is missing
     for (const { key, text } of expected) {
       if (seen.has(key)) continue;
       rows.push(text);
-      if (bad > 0) check.skip("rows that cannot be read");
+      if (unread > 0) check.skip("rows that cannot be read");
       else check.fault({ file: file.name, row: key, expected: "a row", found: "none" });
-      bad -= 1;
+      unread -= 1;
     }
     return rows;
+  }
+
+  #rowFaults(wanted: string, text: string): ReadFault[] {
+    if (text === wanted) return [];
+    const differing = shownDifferences(JSON.parse(wanted), JSON.parse(text));
+    if (differing.length > 0 || !this.#options.isExact) return differing;
+    return [{ expected: "the row as sctir writes it, byte for byte", found: "the same in another form" }];
   }
 
   async writeSummary(summary: Summary): Promise<void> {

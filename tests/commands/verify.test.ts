@@ -90,7 +90,20 @@ describe("sctir verify", () => {
     expect(ended.stdout).toMatch(
       /^votes\.jsonl, line 1 \(byte 0\): sample\/\S+: answer: expected "351", found "352"$/mu,
     );
-    expect(ended.stdout).toContain("It does not all follow from the journal.");
+    expect(ended.stdout).toContain("Not everything follows from the journal: 1 fault.");
+  });
+
+  it("reads the problem files again, and tells what is not as it was there", async () => {
+    const copy = await copyOf("measured");
+    const path = join(copy, "problems.jsonl");
+    writeFileSync(path, readFileSync(path, "utf8").replace('"gold":"351"', '"gold":"352"'));
+    expect(faultsOf(await verify(copy))).toMatchObject([
+      { file: "problems.jsonl", line: 1, field: "gold", expected: '"351"', found: '"352"' },
+    ]);
+    const { datasets, ...manifest } = jsonOf(copy, "manifest.json") as { datasets: [object] };
+    const forged = { ...manifest, datasets: [{ ...datasets[0], sha256: "0".repeat(64) }] };
+    writeFileSync(join(copy, "manifest.json"), JSON.stringify(forged));
+    expect(faultsOf(await verify(copy))[0]).toMatchObject({ file: "manifest.json", row: "sample", field: "sha256" });
   });
 
   it("lists so many faults as asked for, and counts the others", async () => {

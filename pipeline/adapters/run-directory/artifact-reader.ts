@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { readFile, stat } from "node:fs/promises";
+import { access, constants, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import type { ArtifactFile } from "../../artifacts/artifact-file.ts";
@@ -23,10 +23,13 @@ export function openArtifacts(
 ): ArtifactReader {
   return {
     async has({ name }) {
-      return stat(join(directory, name)).then(
-        (found) => found.isFile(),
-        () => false,
-      );
+      const path = join(directory, name);
+      const found = await stat(path).catch(() => undefined);
+      if (!found?.isFile()) return false;
+      await access(path, constants.R_OK).catch((error: unknown) => {
+        throw fileFault("read", path, error);
+      });
+      return true;
     },
 
     async *lines<Row>({ name, schema }: ArtifactFile<Row>) {
