@@ -84,11 +84,11 @@ export class RunSession {
     await this.update({ stages: { ...this.manifest.stages, [name]: figures } });
   }
 
-  /** A stage that was done is to be done again, and all that follow. */
-  async reopen(name: string): Promise<void> {
+  /** A stage that was done is to be done again, and all that follow. `notes` are kept with its figures until then. */
+  async reopen(name: string, notes: Record<string, number> = {}): Promise<void> {
     const { [name]: figures, ...others } = this.manifest.stages;
     // How long generation took goes on counting.
-    const kept = name === "generate" && figures ? { generate: { ...figures, complete: 0 } } : {};
+    const kept = name === "generate" && figures ? { generate: { ...figures, ...notes, complete: 0 } } : {};
     await this.update({ state: "running", stages: { ...others, ...kept } });
   }
 

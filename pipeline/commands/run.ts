@@ -8,7 +8,7 @@ import { repairRun } from "./repair.ts";
 import { resultTable } from "./result-table.ts";
 import { loadRunConfig } from "./run-config-file.ts";
 import { defaultRunDirectory, RunSession } from "./run-session.ts";
-import { generateStage, hasCandidates, scoreStage, selectProblems, voteStage } from "./stage-runs.ts";
+import { countLost, generateStage, hasCandidates, scoreStage, selectProblems, voteStage } from "./stage-runs.ts";
 
 interface RunArguments {
   config: string;
@@ -16,6 +16,7 @@ interface RunArguments {
   set: string[];
   json: boolean;
   repair: boolean;
+  retryLost: boolean;
   unsafePython: boolean;
 }
 
@@ -33,6 +34,11 @@ export const command: CommandModule<unknown, RunArguments> = {
         default: false,
         describe: "set aside what cannot be read in the run directory, and make it again",
       })
+      .option("retry-lost", {
+        type: "boolean",
+        default: false,
+        describe: "of a complete run, try the candidates again that were lost to the engine",
+      })
       .option("unsafe-python", {
         type: "boolean",
         default: false,
@@ -41,7 +47,7 @@ export const command: CommandModule<unknown, RunArguments> = {
       .example("$0 run configs/quickstart.yaml", "evaluate the sample set on recorded traces")
       .example("$0 run my.yaml --out results/step-900 --set engine.model=step-900", "one config, many checkpoints")
       .example("$0 run my.yaml", "again, after a crash or Ctrl-C: only what is missing is done") as never,
-  handler: async ({ config, out, set, json, repair, unsafePython }) => {
+  handler: async ({ config, out, set, json, repair, retryLost, unsafePython }) => {
     using interruption = new Interruption();
     const loaded = await loadRunConfig(config, set);
     const directory = out ?? defaultRunDirectory(config);
@@ -50,8 +56,12 @@ export const command: CommandModule<unknown, RunArguments> = {
     const session = await RunSession.open(directory, loaded, { repair });
     try {
       if (repair) await repairRun(session);
-      if (session.manifest.state === "complete") printNote(`${directory} is complete: nothing to do.`);
-      else await allStages(session, { stopping: interruption.signal, resume, allowUnsafe: unsafePython });
+      const options = { stopping: interruption.signal, resume, allowUnsafe: unsafePython };
+      if (session.manifest.state !== "complete") await allStages(session, options);
+      else if (retryLost && (await countLost(session)) > 0) {
+        await session.update({ config: loaded.config }); // the server may have another address now
+        await allStages(session, { ...options, retryLost });
+      } else printNote(`${directory} is complete${retryLost ? ", and no candidate was lost" : ""}: nothing to do.`);
     } catch (error) {
       if (session.manifest.state === "running") await session.update({ state: "interrupted" }).catch(() => {});
       throw error;
@@ -66,6 +76,8 @@ export const command: CommandModule<unknown, RunArguments> = {
     printLine(resultTable(summary));
     printLine();
     printLine(`Artifacts: ${directory}`);
+    const lost = summary.all.ledger["engine-failed"];
+    if (lost > 0) printLine(`Lost to the engine: ${lost}. They are tried again with: ${resume} --retry-lost`);
   },
 };
 
@@ -73,15 +85,19 @@ interface RunOptions {
   stopping: AbortSignal;
   resume: string; // the command that goes on with an interrupted run
   allowUnsafe: boolean;
+  retryLost?: boolean;
 }
 
-async function allStages(session: RunSession, { stopping, resume, allowUnsafe }: RunOptions): Promise<void> {
+async function allStages(
+  session: RunSession,
+  { stopping, resume, allowUnsafe, retryLost = false }: RunOptions,
+): Promise<void> {
   await selectProblems(session);
   if (stopping.aborted) throw interrupted(resume);
-  if (!(await hasCandidates(session))) {
+  if (retryLost || !(await hasCandidates(session))) {
     const progress = showProgress();
     try {
-      const complete = await generateStage(session, { stopping, observe: progress.observe, allowUnsafe });
+      const complete = await generateStage(session, { stopping, observe: progress.observe, allowUnsafe, retryLost });
       progress.stop();
       if (!complete) throw interrupted(resume);
     } finally {
