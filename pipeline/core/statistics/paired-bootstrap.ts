@@ -64,7 +64,7 @@ function exactMeans(values: readonly number[]): Means | undefined {
   const n = multiples.length;
   const seen = sum(multiples);
   const squares = sum(multiples.map((multiple) => (multiple - seen / n) ** 2));
-  // Sums reach over 20 of their deviations at most, the halves that they are made from over 20 / √2 each, and so on.
+  // Sums reach over about 20 of their deviations, the halves that they are made from over 20 / √2 each, and so on.
   if (400 * squares > largestWork) return undefined;
 
   const [first = 0, last = 0] = [multiples[0], multiples[n - 1]]; // in order, as the values are

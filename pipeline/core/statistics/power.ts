@@ -23,7 +23,7 @@ export function power({
   return powerAt(Math.abs(difference) / standardError, degrees, studentTwoSided(level, degrees));
 }
 
-/** The smallest difference that a two-sided t test at 1 - `level` finds with the chance `power`. */
+/** The smallest difference that a two-sided t test at 1 - `level` finds with the chance `power`, which is 1 - level at least. */
 export function detectableDifference({
   standardError,
   degrees,

@@ -15,6 +15,7 @@ import { pairedBootstrap } from "../../../pipeline/core/statistics/paired-bootst
 import { pairedPermutation } from "../../../pipeline/core/statistics/paired-permutation.ts";
 import { poissonBinomial } from "../../../pipeline/core/statistics/poisson-binomial.ts";
 import { detectableDifference, neededUnits, power } from "../../../pipeline/core/statistics/power.ts";
+import { tangoInterval } from "../../../pipeline/core/statistics/tango-interval.ts";
 import { wilsonInterval } from "../../../pipeline/core/wilson.ts";
 import { hasReferenceStatistics, ReferenceStatistics } from "../../helpers/reference-statistics.ts";
 
@@ -175,6 +176,27 @@ describe.skipIf(!hasReferenceStatistics)("agreement with SciPy and statsmodels, 
     await expectAgreement("clustered", cases, (each, level) => {
       const interval = clusteredInterval(each, level);
       return interval ? [interval.estimate, interval.standardError, interval.degrees, interval.low, interval.high] : [];
+    });
+  });
+
+  it("Tango's interval, by the likelihood solved numerically", async () => {
+    const counts = [
+      [0, 0, 10],
+      [0, 0, 721],
+      [3, 0, 10],
+      [0, 3, 200],
+      [2, 12, 44],
+      [9, 7, 50],
+      [60, 21, 721],
+      [4, 6, 10],
+      [400, 321, 721],
+    ] as const;
+    const cases = counts.flatMap((each) =>
+      [0.8, 0.95, 0.99].map((level): [number, number, number, number] => [...each, level]),
+    );
+    await expectAgreement("tango", cases, (gained, lost, n, level) => {
+      const { low, high } = tangoInterval({ gained, lost, n }, level);
+      return [low, high];
     });
   });
 

@@ -1,11 +1,11 @@
-"""Answers questions of statistics with SciPy, statsmodels and numpy: a JSON line [name, cases] in, a line of results out."""
+"""Answers questions of statistics with SciPy and statsmodels: a JSON line [name, cases] in, a line of results out."""
 
 import itertools
 import json
 import sys
 
 import numpy
-from scipy import special, stats
+from scipy import optimize, special, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
@@ -33,6 +33,33 @@ def clustered(clusters: list[list[float]], level: float) -> list[float]:
     estimate, error = (bread @ x.T @ y).item(), variance**0.5
     half = stats.t.ppf((1 + level) / 2, degrees) * error
     return [estimate, error, degrees, estimate - half, estimate + half]
+
+
+def tango(gained: int, lost: int, n: int, level: float) -> list[float]:
+    """The differences that a score test accepts; each one's likelihood is made largest numerically."""
+    z, others = stats.norm.ppf((1 + level) / 2), n - gained - lost
+
+    def rise(count: int, chance: float) -> float:
+        return 0 if count == 0 else count / chance if chance > 0 else numpy.inf
+
+    def score(difference: float) -> float:
+        def slope(chance: float) -> float:  # of the log-likelihood, by the chance of a loss
+            gains, none = rise(gained, chance + difference), rise(others, 1 - 2 * chance - difference)
+            return gains + rise(lost, chance) - 2 * none
+
+        least, most = max(0.0, -difference), (1 - difference) / 2
+        if slope(least) <= 0:
+            chance = least
+        elif slope(most) >= 0:
+            chance = most
+        else:
+            chance = optimize.bisect(slope, least, most, xtol=1e-16, maxiter=200)
+        return (gained - lost - n * difference) / (n * (2 * chance + difference * (1 - difference))) ** 0.5
+
+    estimate = (gained - lost) / n
+    low = optimize.brentq(lambda difference: score(difference) - z, -0.9999, estimate - 1e-7, xtol=1e-14)
+    high = optimize.brentq(lambda difference: score(difference) + z, estimate + 1e-7, 0.9999, xtol=1e-14)
+    return [low, high]
 
 
 def permutation(differences: list[float]) -> float:
@@ -74,6 +101,7 @@ ANSWERS = {
     "permutation": lambda *differences: permutation(differences),
     "bootstrap": bootstrap,
     "clustered": clustered,
+    "tango": tango,
 }
 
 for line in sys.stdin:
