@@ -7,6 +7,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newMarker } from "../adapters/sandbox/processes-by-marker.ts";
 import { filesIn, holderOf, reached } from "../helpers/kill-storm-aims.ts";
+import { dwelling } from "../helpers/kill-storm-hold.ts";
 import {
   type AdoptedOptions,
   type AdoptedRun,
@@ -68,7 +69,7 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
   const withinProgram = (out: string, end: Promise<unknown>) => {
     const over = new AbortController();
     void end.then(() => over.abort());
-    return reached({ at: "program", milliseconds: 0 }, { out, pid: 0, marker }, over.signal);
+    return reached({ at: "program", milliseconds: 0 }, { out, pid: 0, marker, output: () => "" }, false, over.signal);
   };
 
   /** A run within a program. */
@@ -128,8 +129,8 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
 
   /** Interrupts a command while it writes a file. */
   async function interruptedAt(file: string, args: readonly string[]): Promise<string> {
-    const run = startAdoptedSctir(args, { hold: `${file}:1:700` });
-    await until(() => run.output().includes("dwelling before"));
+    const run = startAdoptedSctir(args, { hold: { name: file, milliseconds: 700 } });
+    await until(() => run.output().includes(dwelling));
     return interruptedBy(run, (pid) => process.kill(pid, "SIGINT"));
   }
 

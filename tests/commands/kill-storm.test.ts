@@ -15,16 +15,16 @@ describe.skipIf(!canAdopt)("runs that are ended with kill -9 wherever they are",
   it(
     "come to the same artifacts, lose no row and leave no process",
     async () => {
+      const [kills, seed] = [Number(process.env.KILLS ?? 20), Number(process.env.SEED ?? 1)];
       const report = await storm({
-        kills: Number(process.env.KILLS ?? 20),
-        seed: Number(process.env.SEED ?? 1),
+        ...{ kills, seed },
         variants: ["embedded", "served"],
         // One half of the tour each.
         aims: (draw, milliseconds, episode) => tour(draw, milliseconds).filter((_, index) => index % 2 === episode % 2),
         ending: () => "SIGKILL",
         phases: allPhases,
       });
-      const again = `SEED=${report.seed} KILLS=${report.kills} npm test -- tests/commands/kill-storm.test.ts`;
+      const again = `SEED=${seed} KILLS=${kills} npm test -- tests/commands/kill-storm.test.ts`;
       expect(report.faults, `again: ${again}`).toEqual([]);
       expect(report).toMatchObject({ lostRows: 0, orphans: 0 });
       expect(Object.keys(report.phases).sort()).toEqual(allPhases.toSorted());

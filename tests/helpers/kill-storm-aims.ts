@@ -2,14 +2,17 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processesMarked } from "../adapters/sandbox/processes-by-marker.ts";
+import { dwelling, type Hold } from "./kill-storm-hold.ts";
 
 /** When to strike a run: after a time, or once its directory or its processes show that it is somewhere. */
 export type Aim =
   | { at: "time"; milliseconds: number }
   /** A file is there; run.lock: it is this run's. */
   | { at: "file"; name: string; milliseconds: number }
-  /** A file is being written. With `held`, the run dwells before its `held`th renaming, so that none is missed. */
-  | { at: "rename"; name: string; held?: number }
+  /** The run has printed something. */
+  | { at: "said"; text: string; milliseconds: number }
+  /** A file is being written. With `hold`, the run dwells before its renaming, so that it is not missed. */
+  | { at: "rename"; name: string; hold?: Hold }
   /** So many rows more are in the journal. */
   | { at: "rows"; more: number }
   /** A program that takes its time is running. */
@@ -30,17 +33,18 @@ const writtenBy: Record<string, string> = {
  */
 export function tour(draw: Draw, runMilliseconds: number): Aim[] {
   const upTo = (most: number) => Math.floor(draw() * (most + 1));
-  const rename = (name: string, held = 1): Aim => ({ at: "rename", name, held });
+  const rename = (name: string, text = ""): Aim => ({ at: "rename", name, hold: { name, text } });
   return [
     { at: "time", milliseconds: upTo(150) },
     { at: "file", name: "run.lock", milliseconds: 0 },
     rename("manifest.json"),
+    rename("run.lock"),
     rename("problems.jsonl"),
     { at: "file", name: "problems.jsonl", milliseconds: upTo(5) },
     rename("selected.jsonl"),
     rename("rejected.jsonl"),
     { at: "file", name: "rejected.jsonl", milliseconds: upTo(200) },
-    rename("manifest.json", 2),
+    { at: "said", text: "generate: ", milliseconds: upTo(100) },
     { at: "time", milliseconds: upTo(runMilliseconds / 2) },
     { at: "rows", more: 1 + upTo(4) },
     { at: "program", milliseconds: upTo(50) },
@@ -51,7 +55,7 @@ export function tour(draw: Draw, runMilliseconds: number): Aim[] {
     rename("votes.jsonl"),
     rename("verdicts.jsonl"),
     rename("summary.json"),
-    rename("manifest.json", 4),
+    rename("manifest.json", '"state": "complete"'),
   ];
 }
 
@@ -67,16 +71,24 @@ export function wander(draw: Draw, runMilliseconds: number): Aim[] {
 
 /** Whether a run in this directory is beyond an aim, and would not come by it again. */
 export function isBeyond(aim: Aim, out: string): boolean {
-  if (aim.at === "rows" || aim.at === "program") return existsSync(join(out, "candidates.jsonl"));
-  if (aim.at === "time" || aim.name === "run.lock" || aim.name === "manifest.json") return false;
+  if (["said", "rows", "program"].includes(aim.at)) return existsSync(join(out, "candidates.jsonl"));
+  if (!("name" in aim) || aim.name === "run.lock" || aim.name === "manifest.json") return false;
   if (aim.name === "candidates.jsonl") return stagesOf(out).generate?.complete === 1;
   return stagesOf(out)[writtenBy[aim.name] ?? ""] !== undefined;
 }
 
-/** Resolves when the moment is there, or the signal aborts. `isDwelling`: the run has said so. */
+interface Watched {
+  out: string;
+  pid: number;
+  marker: string;
+  output(): string;
+}
+
+/** Resolves when the moment is there, or the signal aborts. */
 export async function reached(
   aim: Aim,
-  { out, pid, marker, isDwelling }: { out: string; pid: number; marker: string; isDwelling?: () => boolean },
+  { out, pid, marker, output }: Watched,
+  isHeld: boolean,
   signal: AbortSignal,
 ): Promise<void> {
   const rows = rowCount(out);
@@ -84,7 +96,8 @@ export async function reached(
     if (aim.at === "time") return true;
     if (aim.at === "program") return processesMarked(marker).then(({ length }) => length > 0);
     if (aim.at === "rows") return rowCount(out) >= rows + aim.more;
-    if (aim.at === "rename") return isDwelling?.() ?? temporaryFiles(out, pid).includes(aim.name);
+    if (aim.at === "said") return output().includes(aim.text);
+    if (aim.at === "rename") return isHeld ? output().includes(dwelling) : temporaryFiles(out, pid).includes(aim.name);
     return aim.name === "run.lock" ? holderOf(out) === pid : existsSync(join(out, aim.name));
   };
   while (!signal.aborted && !(await isThere())) await sleep(aim.at === "program" ? 10 : 1);
@@ -103,9 +116,9 @@ export function filesIn(out: string): string[] {
   return existsSync(out) ? readdirSync(out) : [];
 }
 
-/** Who holds the lock, if it can be read. */
-export function holderOf(out: string): number | undefined {
-  return (jsonIn(out, "run.lock") as { pid?: number } | undefined)?.pid;
+/** Who holds the lock, or is about to, if it can be read. */
+export function holderOf(out: string, name = "run.lock"): number | undefined {
+  return (jsonIn(out, name) as { pid?: number } | undefined)?.pid;
 }
 
 export function stagesOf(out: string): Record<string, Record<string, number> | undefined> {
@@ -130,7 +143,10 @@ function jsonIn(out: string, name: string): unknown {
 /** Where a process was when it ended: its stage, and what it was about to rename. `rows` were in the journal before it began. */
 export function phasesOf(out: string, pid: number, rows: number): string[] {
   const renames = temporaryFiles(out, pid).map(renaming);
-  if (holderOf(out) !== pid) return ["start", ...renames];
+  if (holderOf(out) !== pid) {
+    const isTakingLock = filesIn(out).some((name) => name.startsWith("run.lock.") && holderOf(out, name) === pid);
+    return [isTakingLock ? "taking the lock" : "start", ...renames];
+  }
   const stages = stagesOf(out);
   const stage = ["load", "filter", "generate", "vote", "score"].find((name) =>
     name === "generate" ? stages.generate?.complete !== 1 : stages[name] === undefined,
@@ -141,7 +157,18 @@ export function phasesOf(out: string, pid: number, rows: number): string[] {
 
 /** What a storm has to hit. */
 export const allPhases = [
-  ...["start", "load", "filter", "engine and sandbox start", "turns", "a program runs", "vote", "score", "end"],
+  ...[
+    "start",
+    "taking the lock",
+    "load",
+    "filter",
+    "engine and sandbox start",
+    "turns",
+    "a program runs",
+    "vote",
+    "score",
+    "end",
+  ],
   ...["manifest.json", "problems.jsonl", "selected.jsonl", "rejected.jsonl", "candidates.jsonl"].map(renaming),
   ...["votes.jsonl", "verdicts.jsonl", "summary.json"].map(renaming),
 ];

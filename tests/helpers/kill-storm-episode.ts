@@ -6,6 +6,7 @@ import { processesMarked } from "../adapters/sandbox/processes-by-marker.ts";
 import { type Aim, isBeyond, phasesOf, reached, rowCount } from "./kill-storm-aims.ts";
 import { type Ending, end, exitCodesOf, isHard, needsTerminal } from "./kill-storm-endings.ts";
 import type { Setting, StormGround } from "./kill-storm-ground.ts";
+import type { Hold } from "./kill-storm-hold.ts";
 import { faultsOfResult, JournalWatch } from "./kill-storm-judgement.ts";
 import { type AdoptedRun, endProcess, startAdoptedSctir } from "./kill-storm-process.ts";
 import { concurrency, type Variant } from "./kill-storm-workload.ts";
@@ -92,10 +93,10 @@ export class Episode {
   async #run(command: readonly string[], strike?: Strike) {
     const { out } = this;
     const rows = rowCount(out);
-    const held = strike && heldBy(strike);
+    const hold = strike && holdOf(strike);
     const run = startAdoptedSctir(command, {
       ...{ env: this.#setting.env, terminal: strike !== undefined && needsTerminal(strike.ending) },
-      ...(held === undefined ? {} : { hold: held }),
+      ...(hold ? { hold } : {}),
     });
     this.#unsettled.push(run);
     const pid = await run.pid;
@@ -104,8 +105,7 @@ export class Episode {
       const { marker } = this.#ground;
       const over = new AbortController();
       void run.ended.then(() => over.abort());
-      const isDwelling = held === undefined ? {} : { isDwelling: () => run.output().includes("dwelling before") };
-      await reached(strike.aim, { out, pid, marker, ...isDwelling }, over.signal);
+      await reached(strike.aim, { out, pid, marker, output: run.output }, hold !== undefined, over.signal);
       if (strike.aim.at === "program" && (await processesMarked(marker)).length > 0) phases.push("a program runs");
       // One that handles a signal leaves no trace of where it was; of one that does not, the trace is what counts.
       if (strike.ending !== "SIGKILL") phases.push(...phasesOf(out, pid, rows));
@@ -142,6 +142,6 @@ function commandsOf({ variant, config }: { variant: Variant; config: string }, o
 }
 
 /** Where the run is to dwell. Not for what it can handle: it would dwell on. */
-function heldBy({ aim, ending }: Strike): string | undefined {
-  return ending === "SIGKILL" && aim.at === "rename" && aim.held ? `${aim.name}:${aim.held}` : undefined;
+function holdOf({ aim, ending }: Strike): Hold | undefined {
+  return ending === "SIGKILL" && aim.at === "rename" ? aim.hold : undefined;
 }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { descendants } from "../adapters/sandbox/processes-by-marker.ts";
+import type { Hold } from "./kill-storm-hold.ts";
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -16,8 +17,8 @@ export interface AdoptedOptions {
   env?: NodeJS.ProcessEnv;
   /** A terminal of its own, instead of pipes. */
   terminal?: boolean;
-  /** Before the renaming of which file it dwells: `name:time:milliseconds`, see kill-storm-hold.ts. */
-  hold?: string;
+  /** Where it dwells. */
+  hold?: Hold;
 }
 
 /** Starts a command under a parent of its own, to which all come that it leaves behind. */
@@ -27,7 +28,7 @@ export function startAdopted(command: readonly string[], { env = {}, terminal = 
     env:
       hold === undefined
         ? env
-        : { ...env, KILL_STORM_HOLD: hold, NODE_OPTIONS: `--import=${file("kill-storm-hold.ts")}` },
+        : { ...env, KILL_STORM_HOLD: JSON.stringify(hold), NODE_OPTIONS: `--import=${file("kill-storm-hold.ts")}` },
     reject: false,
     all: true,
   });

@@ -1,21 +1,22 @@
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileFault } from "./file-fault.ts";
+import { findLock } from "./lock-file.ts";
+import { hasEnded, isHere } from "./lock-holder.ts";
 import { lockName } from "./run-lock.ts";
 
 const lockDraftMilliseconds = 600_000;
 
 /**
  * Removes the temporary files of processes that were killed while they wrote. Whoever calls it holds the lock; drafts
- * of the lock itself may be those of processes that try for it right now, unless they are old.
+ * of the lock itself may be those of processes that try for it right now.
  */
 export async function removeLeftovers(directory: string): Promise<void> {
   try {
-    const now = (await timeOf(join(directory, lockName))) ?? 0;
     for (const name of await readdir(directory)) {
       const path = join(directory, name);
-      const isOldDraft = async () => now - ((await timeOf(path)) ?? now) > lockDraftMilliseconds;
-      if (/\.\d+\.tmp$/u.test(name) || (name.startsWith(`${lockName}.`) && (await isOldDraft()))) {
+      const isDraft = name.startsWith(`${lockName}.`);
+      if (/\.\d+\.tmp$/u.test(name) || (isDraft && (await isAbandoned(path, directory)))) {
         await rm(path, { force: true });
       }
     }
@@ -24,6 +25,11 @@ export async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-async function timeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.mtimeMs;
+/** Whether the process that made a draft has ended or, where that cannot be known, made it long before the lock. */
+async function isAbandoned(path: string, directory: string): Promise<boolean> {
+  const draft = await findLock(path);
+  if (draft === undefined) return false; // it is gone
+  if (draft.holder && (await isHere(draft.holder))) return hasEnded(draft.holder);
+  const { mtimeMs: now } = await stat(join(directory, lockName));
+  return now - draft.modifiedAt > lockDraftMilliseconds;
 }
