@@ -26,6 +26,18 @@ export function fileFault(action: string, path: string, error: unknown): unknown
   return new UserError(`Cannot ${action} ${path}: ${code}.`, { hint, cause: error });
 }
 
+/** Whether an error says that nothing is there, or not any more. */
+export function isGone(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR", "ESTALE"].includes(errorCode(error));
+}
+
+/** The error for what was in its place when this process began to write it. */
+export function takenAway(path: string): UserError {
+  return new UserError(`${path} was moved, replaced or deleted while it was written.`, {
+    hint: "Nothing more is written. What was moved can be gone on with: the same command, with --out.",
+  });
+}
+
 /** Of a fault of the file system, such as ENOENT; empty for anything else. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";

@@ -1,4 +1,4 @@
-import { link, open } from "node:fs/promises";
+import { constants, link, open, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorCode } from "./file-fault.ts";
 import { type Holder, hasEnded, isHere, parseHolder } from "./lock-holder.ts";
@@ -19,7 +19,8 @@ export interface FoundLock {
 
 /** Undefined where there is none. Opened anew each time: that is when a network file system asks its server. */
 export async function findLock(path: string): Promise<FoundLock | undefined> {
-  const file = await open(path, "r").catch((error: unknown) => {
+  // A link that leads nowhere would be taken for no file, yet stand in the way of one.
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   });
@@ -58,10 +59,13 @@ async function createLock(path: string, text: string): Promise<boolean> {
   if (file === undefined) return false;
   try {
     await file.writeFile(text);
+    return true;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
   } finally {
     await file.close();
   }
-  return true;
 }
 
 /**

@@ -9,7 +9,7 @@ import { UserError } from "../../core/user-error.ts";
 import type { RunStore } from "../../stages/ports.ts";
 import { DamagedFile } from "./damaged-file.ts";
 import { writeDerived } from "./derived-file.ts";
-import { errorCode, fileFault } from "./file-fault.ts";
+import { errorCode, fileFault, isGone } from "./file-fault.ts";
 import { linesOf, readRowBatches, rowOn } from "./jsonl-rows.ts";
 import type { RunLock } from "./run-lock.ts";
 
@@ -134,7 +134,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+    if (isGone(error)) return false;
     throw fileFault("read", path, error);
   }
 }

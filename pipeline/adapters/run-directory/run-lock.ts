@@ -1,7 +1,7 @@
 import { open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UserError } from "../../core/user-error.ts";
-import { errorCode, fileFault } from "./file-fault.ts";
+import { fileFault, isGone, takenAway } from "./file-fault.ts";
 import { type FoundLock, findLock, judgeLock, type LockTiming, placeLock } from "./lock-file.ts";
 import { type Holder, isHere, ownHolder, parseHolder } from "./lock-holder.ts";
 
@@ -166,7 +166,7 @@ class HeldLock implements RunLock {
       }
       this.#seen = { steady: performance.now(), wall: Date.now() };
     } catch (error) {
-      if (isGone.has(errorCode(error))) return this.#lose(gone(this.#directory));
+      if (isGone(error)) return this.#lose(takenAway(this.#directory));
       // A fault may pass. But others must not take this process to be gone while it writes.
       if (this.#silentFor > this.#timing.silenceMilliseconds / 2) this.#lose(fileFault("write", this.#path, error));
     }
@@ -176,14 +176,6 @@ class HeldLock implements RunLock {
     clearInterval(this.#timer);
     this.#lost.abort(error);
   }
-}
-
-const isGone = new Set(["ENOENT", "ENOTDIR", "ESTALE"]);
-
-function gone(directory: string): UserError {
-  return new UserError(`${directory} was moved, replaced or deleted while it was written: its ${lockName} is gone.`, {
-    hint: "Nothing more is written. What was moved can be gone on with: the same command, with --out.",
-  });
 }
 
 function takenOver(directory: string, text: string): UserError {

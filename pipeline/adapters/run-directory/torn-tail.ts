@@ -3,16 +3,14 @@
  * row, a whole row without its newline, or the NUL bytes of space that was reserved and never filled.
  */
 export function describeTornTail(bytes: Buffer): string {
-  const nulBytes = bytes.reduce((count, byte) => count + Number(byte === 0), 0);
-  if (nulBytes > 0) return `half a line of ${bytes.length} bytes, ${nulBytes} of them NUL, as a power cut leaves them`;
-  return isWhole(bytes.toString("utf8"))
-    ? `a line of ${bytes.length} bytes without its end`
-    : `half a line of ${bytes.length} bytes`;
+  const half = `half a line of ${bytes.length} bytes`;
+  if (bytes.includes(0)) return `${half}, NUL bytes among them, as a power cut leaves them`;
+  return isWhole(bytes) ? `a line of ${bytes.length} bytes without its end` : half;
 }
 
-function isWhole(text: string): boolean {
+function isWhole(bytes: Buffer): boolean {
   try {
-    JSON.parse(text);
+    JSON.parse(bytes.toString("utf8"));
     return true;
   } catch {
     return false;

@@ -2,10 +2,9 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { turnsFile } from "../../artifacts/artifact-file.ts";
 import type { Turn } from "../../artifacts/turn.ts";
-import { UserError } from "../../core/user-error.ts";
 import type { Journal } from "../../stages/ports.ts";
 import { syncDirectory } from "./derived-file.ts";
-import { errorCode, fileFault } from "./file-fault.ts";
+import { fileFault, isGone, takenAway } from "./file-fault.ts";
 import { readJournal, type TakeRow } from "./journal-lines.ts";
 import type { RunLock } from "./run-lock.ts";
 
@@ -126,13 +125,10 @@ class TurnJournal implements Journal {
   async #checkPlace(): Promise<void> {
     const own = await this.#file.stat({ bigint: true });
     const there = await stat(this.#path, { bigint: true }).catch((error: unknown) => {
-      if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
-      throw error;
+      return isGone(error) ? undefined : own; // another fault may pass
     });
     if (there?.ino === own.ino && there.dev === own.dev) return;
-    throw new UserError(`${this.#path} was moved, replaced or deleted while it was written.`, {
-      hint: "Nothing more is written. What was moved can be gone on with: the same command, with --out.",
-    });
+    throw takenAway(this.#path);
   }
 
   #fail(error: unknown): unknown {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -107,6 +107,12 @@ describe("a run's lock", () => {
       await (await lockRun(folder)).release();
     },
   );
+
+  it("is refused where a link to nowhere stands in its place", async () => {
+    const folder = await temporaryFolder();
+    await symlink(join(folder, "nowhere"), join(folder, "run.lock"));
+    await expect(lockRun(folder)).rejects.toThrow(`Cannot lock ${folder}: ELOOP.`);
+  });
 
   it("of a holder that stood still is not taken: it may go on", async () => {
     const folder = await temporaryFolder();
