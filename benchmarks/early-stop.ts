@@ -7,6 +7,7 @@ import {
   type EarlyWinnerOptions,
   type OpenVote,
 } from "../pipeline/core/early-stop/early-winner.ts";
+import { type Ending, stoppedVote } from "../pipeline/core/early-stop/stopped-vote.ts";
 import { randomStream } from "../pipeline/core/seed.ts";
 import { vote } from "../pipeline/core/vote.ts";
 import { dataFolder, hasDataFolder } from "../tests/helpers/data-folder.ts";
@@ -14,7 +15,6 @@ import type { Benchmark } from "./benchmark.ts";
 import { timedProblem } from "./budgets/timed-problem.ts";
 import { type RecordedCandidate, recordedSets } from "./recorded-votes.ts";
 import { brokenShares, drawnVotes, fixedVotes, uniformShares } from "./simulated-votes.ts";
-import { type Ending, stoppedVote } from "./stopped-vote.ts";
 
 const options: EarlyWinnerOptions = { ties: "first-seen", fallback: null, depth: 1, afterAnswer: "stop" };
 

@@ -1,5 +1,5 @@
+import type { Ending } from "../pipeline/core/early-stop/stopped-vote.ts";
 import { shuffled } from "../pipeline/core/seed.ts";
-import type { Ending } from "./stopped-vote.ts";
 
 /** Votes whose answers are drawn by these shares; `blank` of the candidates have none. */
 export function drawnVotes(

@@ -5,10 +5,10 @@ import {
   type EarlyWinnerOptions,
   type OpenVote,
 } from "../../pipeline/core/early-stop/early-winner.ts";
+import { type Ending, stoppedVote } from "../../pipeline/core/early-stop/stopped-vote.ts";
 import { engineModelOf } from "../../pipeline/core/engine-model/of-card.ts";
 import { vote } from "../../pipeline/core/vote.ts";
 import type { RecordedCandidate } from "../recorded-votes.ts";
-import { type Ending, stoppedVote } from "../stopped-vote.ts";
 
 const promptTokens = 200;
 const options: EarlyWinnerOptions = { ties: "first-seen", fallback: null, depth: 1, afterAnswer: "stop" };

@@ -34,6 +34,11 @@ export const commandIndex: readonly IndexedCommand[] = [
     "what a competition of 50 problems would show of these runs",
     () => import("../commands/leaderboard.ts"),
   ),
+  indexed(
+    "simulate <directory>",
+    "what a finished run's traces say about fewer candidates or turns, without a GPU",
+    () => import("../commands/simulate.ts"),
+  ),
   indexed("status <directory>", "where a run stands, also while it goes on", () => import("../commands/status.ts")),
   indexed(
     "verify <directory>",

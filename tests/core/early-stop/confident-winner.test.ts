@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { brokenShares, drawnVotes, uniformShares } from "../../../benchmarks/simulated-votes.ts";
-import { type Ending, stoppedVote } from "../../../benchmarks/stopped-vote.ts";
 import { confidentWinner, type EarlyWinnerOptions } from "../../../pipeline/core/early-stop/early-winner.ts";
 import { leadEvidence } from "../../../pipeline/core/early-stop/lead-evidence.ts";
+import { type Ending, stoppedVote } from "../../../pipeline/core/early-stop/stopped-vote.ts";
 import { randomStream } from "../../../pipeline/core/seed.ts";
 import { type Voter, vote } from "../../../pipeline/core/vote.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { recordedSets } from "../../../benchmarks/recorded-votes.ts";
-import { stoppedVote } from "../../../benchmarks/stopped-vote.ts";
 import {
   certainWinner,
   confidentWinner,
   type EarlyWinnerOptions,
 } from "../../../pipeline/core/early-stop/early-winner.ts";
+import { stoppedVote } from "../../../pipeline/core/early-stop/stopped-vote.ts";
 import { randomStream } from "../../../pipeline/core/seed.ts";
 import { vote } from "../../../pipeline/core/vote.ts";
 import { dataFolder, hasDataFolder } from "../../helpers/data-folder.ts";

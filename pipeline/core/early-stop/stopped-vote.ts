@@ -1,5 +1,5 @@
-import type { EarlyWinner, OpenVote } from "../pipeline/core/early-stop/early-winner.ts";
-import type { Voter } from "../pipeline/core/vote.ts";
+import type { Voter } from "../vote.ts";
+import type { EarlyWinner, OpenVote } from "./early-winner.ts";
 
 /** A candidate, and when it ends after the problem's start: in any unit, as in tokens or in seconds. */
 export interface Ending extends Voter {
