@@ -1,4 +1,5 @@
-import type { Estimate, SetSummary, Summary } from "../artifacts/summary.ts";
+import type { Estimate, Interval, SetSummary, Summary } from "../artifacts/summary.ts";
+import { decimalsFor, percentText, rangeText } from "../core/shares.ts";
 import { table } from "./output.ts";
 
 /** A run's result for people: accuracies with their intervals, then where the rest went. */
@@ -17,11 +18,11 @@ function accuracies(rows: [string, SetSummary][]): string {
     ...rows.map(([name, set]) => [
       name,
       set.replicates === 1 ? `${set.problems}` : `${set.problems} × ${set.replicates}`,
-      percent(set.accuracy.estimate),
-      interval(set.accuracy, "population"),
-      interval(set.accuracy, "sampling"),
-      percent(set.candidateAccuracy.estimate),
-      percent(set.passAt[String(set.width)]?.estimate),
+      estimateText(set.accuracy),
+      rangeText(interval(set.accuracy, "population")),
+      rangeText(interval(set.accuracy, "sampling")),
+      estimateText(set.candidateAccuracy),
+      estimateText(set.passAt[String(set.width)]),
     ]),
   ]);
 }
@@ -43,7 +44,7 @@ function account(name: string, set: SetSummary): string {
     ...(set.lostCandidates === 0
       ? []
       : [
-          `lost to engine or sandbox, not the model's: ${set.lostCandidates} candidates; accuracy is ${percent(set.bounds.low)} had all been wrong, ${percent(set.bounds.high)} had all been right`,
+          `lost to engine or sandbox, not the model's: ${set.lostCandidates} candidates; accuracy is ${percentText(set.bounds.low)} had all been wrong, ${percentText(set.bounds.high)} had all been right`,
         ]),
   ];
   return lines.map((line, index) => `${index === 0 ? `${name}: ` : "  "}${line}`).join("\n");
@@ -53,9 +54,9 @@ function account(name: string, set: SetSummary): string {
 function whereTimeWent({ waste, engineBusyShare, tokens }: SetSummary): string[] {
   if (!waste || waste.seconds < 1) return [];
   const shares = [
-    `engine busy ${percent(engineBusyShare)}`,
-    `waiting for Python ${percent(waste.idleForPythonSeconds / waste.seconds)}`,
-    `less than half full ${percent(waste.halfEmptySeconds / waste.seconds)}`,
+    `engine busy ${percentText(engineBusyShare)}`,
+    `waiting for Python ${percentText(waste.idleForPythonSeconds / waste.seconds)}`,
+    `less than half full ${percentText(waste.halfEmptySeconds / waste.seconds)}`,
   ];
   const { afterDecision, afterAnswer, lost } = waste.tokens;
   const idle = [
@@ -80,13 +81,14 @@ function warnings({ warnings }: Summary): string[] {
   return warnings.length === 0 ? [] : ["", ...warnings.map((warning) => `warning: ${warning}`)];
 }
 
-function interval({ intervals }: Estimate, kind: "population" | "sampling"): string {
-  const found = intervals.find((candidate) => candidate.kind === kind);
-  return found ? `${(100 * found.low).toFixed(1)} – ${(100 * found.high).toFixed(1)}` : "–";
+function interval({ intervals }: Estimate, kind: Interval["kind"]): Interval | undefined {
+  return intervals.find((candidate) => candidate.kind === kind);
 }
 
-function percent(share: number | undefined): string {
-  return share === undefined ? "–" : `${(100 * share).toFixed(1)} %`;
+/** With the digits that its wider interval bears. */
+function estimateText(estimate: Estimate | undefined): string {
+  if (estimate === undefined) return "–";
+  return percentText(estimate.estimate, decimalsFor(interval(estimate, "population")));
 }
 
 function listed(counts: Record<string, number | undefined>): string {
