@@ -6,7 +6,8 @@ import { Interruption, interrupted } from "./interruption.ts";
 import { commandLine, printJson, printLine } from "./output.ts";
 import { resultTable } from "./result-table.ts";
 import { type LoadedConfig, loadRunConfig, resolveRunConfig } from "./run-config-file.ts";
-import { checkSameConfig, RunSession } from "./run-session.ts";
+import { checkSameConfig } from "./run-manifest.ts";
+import { RunSession } from "./run-session.ts";
 import { filterStage, generateStage, hasCandidates, loadStage, scoreStage } from "./stage-runs.ts";
 
 export interface StageArguments {

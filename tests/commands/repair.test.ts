@@ -2,6 +2,8 @@ import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { scoreCommand } from "../../pipeline/commands/stage-command.ts";
+import { command as status } from "../../pipeline/commands/status.ts";
 import { jsonOf, rowsOf } from "../helpers/run-files.ts";
 import { derivedFiles, SampleRuns } from "../helpers/sample-runs.ts";
 import { sctir } from "../helpers/sctir.ts";
@@ -116,6 +118,14 @@ describe("sctir run --repair of a journal", () => {
     editLines(out, "turns.jsonl", (lines) => lines.slice(0, -5));
     await run(out, { repair: true });
     expectWhole(out);
+  });
+
+  it("is what status and score advise, too, where they meet a bad line", async () => {
+    const out = await copy();
+    editLines(out, "turns.jsonl", (lines) => lines.with(1, "no row"));
+    const advice = { message: expect.stringContaining("line 2"), hint: expect.stringContaining("--repair") };
+    await expect(status.handler({ directory: out, json: true } as never)).rejects.toMatchObject(advice);
+    await expect(scoreCommand.handler({ directory: out, set: [], json: true } as never)).rejects.toMatchObject(advice);
   });
 
   it("keeps what an earlier repair has set aside", async () => {
