@@ -8,7 +8,7 @@ import { openRunDirectory } from "../adapters/run-directory/run-directory.ts";
 import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { showWork } from "../adapters/terminal-progress/work-line.ts";
 import { candidatesFile, manifestFile, turnsFile } from "../artifacts/artifact-file.ts";
-import { manifestSchema } from "../artifacts/manifest.ts";
+import { type Manifest, manifestSchema } from "../artifacts/manifest.ts";
 import type { ProblemSource, RunConfig } from "../artifacts/run-config.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import type { Check, CheckReport } from "../core/verification.ts";
@@ -125,11 +125,12 @@ async function readRun(directory: string, artifacts: ArtifactReader): Promise<Ru
       // As it was written: a later version may know more keys.
       configHash: configHash((manifest.raw as { config: RunConfig }).config),
       ownProfile: await loadProfile(config.profile).catch(() => undefined),
+      isOtherTool: toolName(manifest.value.tool) !== toolName(await ownTool()),
     };
   }
   const loaded = await resolveRunConfig("the defaults", defaults, []);
   const scoring = scoreOptions({ ...loaded, runId: basename(resolve(directory)) });
-  return { manifest, ...loaded, scoring, configHash: "", ownProfile: undefined };
+  return { manifest, ...loaded, scoring, configHash: "", ownProfile: undefined, isOtherTool: false };
 }
 
 async function readAgain(source: ProblemSource) {
@@ -169,14 +170,19 @@ async function openPrograms(run: RunToVerify, { strict, unsafePython, stopping }
 }
 
 /** What a reader should know of where the artifacts come from. */
-async function originNotes(directory: string, { manifest }: RunToVerify): Promise<string[]> {
+async function originNotes(directory: string, { manifest, isOtherTool }: RunToVerify): Promise<string[]> {
   if (manifest?.kind !== "document") return [];
   const { tool, state } = manifest.value;
-  const here = { version: toolVersion(), commit: await toolCommit() };
   const holder = state === "complete" ? undefined : await runHolder(directory);
-  const named = ({ version, commit }: typeof here) => `sctir ${version}${commit ? ` (${commit.slice(0, 9)})` : ""}`;
+  const versions = `${toolName(tool)}, and is checked by ${toolName(await ownTool())}`;
   return [
     ...(state === "complete" ? [] : [holder ? "The run goes on: this is what was there." : "The run is not complete."]),
-    ...(named(tool) === named(here) ? [] : [`The run was begun by ${named(tool)}, and is checked by ${named(here)}.`]),
+    ...(isOtherTool ? [`The run was begun by ${versions}.`] : []),
   ];
+}
+
+const ownTool = async () => ({ version: toolVersion(), commit: await toolCommit() });
+
+function toolName({ version, commit }: Manifest["tool"]): string {
+  return `sctir ${version}${commit ? ` (${commit.slice(0, 9)})` : ""}`;
 }

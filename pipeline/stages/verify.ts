@@ -35,6 +35,8 @@ export interface RunToVerify {
   configHash: string; // calculated from the config
   ownProfile: Profile | undefined; // sctir's own, of the name that the config gives
   scoring: ScoreOptions;
+  /** Another version of sctir began the run. */
+  isOtherTool: boolean;
 }
 
 export interface VerifyPorts {
@@ -70,7 +72,7 @@ export async function verifyRun(run: RunToVerify, ports: VerifyPorts, listedAtMo
   }
   const manifest = run.manifest?.kind === "document" ? run.manifest.value : undefined;
   const store = new VerifyingStore(ports.artifacts, {
-    ...{ checks, present, isExact: manifest !== undefined },
+    ...{ checks, present, isExact: manifest !== undefined, isOtherTool: run.isOtherTool },
     isDue: (file) => manifest !== undefined && isWritten(manifest, file),
   });
   const verification = { run, ports, checks, store, present, manifest };
@@ -153,7 +155,8 @@ async function checkJournal({ run, manifest, ports, checks, store, present }: Ve
   await reruns?.finish();
   if (hasCandidates) {
     fold.finish();
-    store.derive(candidatesFile, () => fold.candidates());
+    const rows = [...fold.candidates()]; // all that is kept of it
+    store.derive(candidatesFile, () => rows);
   } else {
     const { ended, open } = fold.counts;
     if (ended > 0) journal.candidates.skip("ended in the journal", ended);
