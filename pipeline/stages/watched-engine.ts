@@ -10,6 +10,9 @@ const failuresAtMost = 2;
 /** A request under which the engine goes away so often may be why it does. */
 const outagesAtMost = 8;
 
+/** No request of so many problems in a row was answered, whatever the engine does with a single token. */
+const failedProblemsAtMost = 8;
+
 /** What a look at the engine found: it serves, now or again. */
 type Found = "there" | "back";
 
@@ -27,6 +30,8 @@ interface LookOut {
   /** Aborts once somebody was served, or nobody waits any more. */
   over: AbortController;
 }
+
+type EngineFailed = Extract<NoGeneration, { kind: "engine-failed" }>;
 
 interface Absence {
   /** The engine had served last at `from`, and served next at `to`. */
@@ -48,8 +53,8 @@ interface WatchedEngineOptions {
  * request that failed is its candidate's fault only if the engine serves another one after it: one that is under way, or
  * the last that was served, sent once more for a single token. As long as it serves none it is away: all wait, a
  * look is taken every five seconds, and when it is back the requests are sent again. An engine that is away for longer
- * than `patienceSeconds` ends the run with a UserError, and the run can be resumed. So does one that, before it has
- * served anything, refuses everything.
+ * than `patienceSeconds` ends the run with a UserError, and the run can be resumed. So does one that refuses everything
+ * before it has served anything, and one that serves single tokens only.
  */
 export class WatchedEngine implements Engine {
   readonly load?: NonNullable<Engine["load"]>;
@@ -59,6 +64,7 @@ export class WatchedEngine implements Engine {
   #lookOut: LookOut | undefined;
   #lastServed: GenerationRequest | undefined;
   #servedAt: number;
+  readonly #failedProblems = new Set<string>(); // since a candidate was served
   readonly #lookEverySeconds: number;
   #active = 0;
 
@@ -117,7 +123,7 @@ export class WatchedEngine implements Engine {
       if (found === "aborted") return { kind: "aborted" };
       if (found === "back") {
         outages += 1;
-        if (outages >= outagesAtMost) return generation;
+        if (outages >= outagesAtMost) return this.#giveUp(request, generation);
         failures = 0;
         failedSince = undefined;
         continue;
@@ -126,9 +132,17 @@ export class WatchedEngine implements Engine {
       // Nobody without access has it for some requests only, unless one of several servers behind an address lacks it.
       const mayPass = generation.refusal === "access";
       const isOwnFault = mayPass ? clock.now() - failedSince >= 1000 * patienceSeconds : failures >= failuresAtMost;
-      if (isOwnFault) return generation;
+      if (isOwnFault) return this.#giveUp(request, generation);
       if (mayPass) await pause(clock, this.#lookEverySeconds, signal);
     }
+  }
+
+  /** A refusal says what is wrong with a request. Any other failure could be the engine's after all. */
+  #giveUp({ requestId }: GenerationRequest, failed: EngineFailed): EngineFailed {
+    const { reason, refusal } = failed;
+    if (refusal !== "request") this.#failedProblems.add(requestId.split(":").slice(0, -3).join(":"));
+    if (this.#failedProblems.size >= failedProblemsAtMost) throw engineGone({ reason, request: { refusal } });
+    return failed;
   }
 
   /** Until the engine serves somebody. Throws a UserError if that takes too long. */
@@ -206,7 +220,10 @@ export class WatchedEngine implements Engine {
       this.#away = undefined;
       this.#options.observe({ kind: "engine-back" });
     }
-    this.#lastServed = request ?? this.#lastServed;
+    if (request) {
+      this.#lastServed = request;
+      this.#failedProblems.clear();
+    }
     this.#servedAt = this.#options.clock.now();
     this.#endLookOut(this.#lookOut);
   }

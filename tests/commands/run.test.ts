@@ -375,7 +375,7 @@ describe("sctir run with a bad engine", () => {
     const folder = await temporaryFolder();
     const out = join(folder, "run");
     const ended = await sctir(["run", await writeConfig(folder, problems, server.baseUrl), "--out", out]);
-    expect(ended).toMatchObject({ exitCode: 3, stdout: "", stderr: expect.stringContaining("nothing was evaluated") });
+    expect(ended).toMatchObject({ exitCode: 3, stdout: "", stderr: expect.stringContaining("refuses every request") });
     expect(rowsOf(out, "verdicts.jsonl")).toEqual([]);
   });
 
