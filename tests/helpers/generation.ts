@@ -53,6 +53,8 @@ interface Setting {
   onEvent?: (event: GenerateEvent, clock: Clock) => void;
   stopping?: AbortSignal;
   load?: NonNullable<Engine["load"]>;
+  /** Whether the engine is away at a second: its requests fail after another one. */
+  isAway?: (second: number) => boolean;
 }
 
 /** Runs the generate stage on virtual time, with an engine that says what a script says. Profile `tir`, problems p0, p1, … */
@@ -76,8 +78,12 @@ export async function generate({ problems: count, config = {}, say, ...setting }
   const turns: Turn[] = [];
   const events: GenerateEvent[] = [];
   const asked: Generated["asked"] = [];
+  const isAway = () => setting.isAway?.(clock.now() / 1000) ?? false;
   const engine: Engine = {
-    connect: async () => ({ kind: "scripted", model: "scripted" }),
+    async connect() {
+      if (isAway()) throw new Error("nothing listens there");
+      return { kind: "scripted", model: "scripted" };
+    },
     close: async () => {},
     ...(setting.load ? { load: setting.load } : {}),
     async generate({ requestId, signal }: GenerationRequest) {
@@ -89,12 +95,14 @@ export async function generate({ problems: count, config = {}, say, ...setting }
       const entry = { ...asker, at: clock.now() / 1000, until: Number.POSITIVE_INFINITY, aborted: false };
       asked.push(entry);
       const said = say(asker);
-      const seconds = said === "hangs" ? 1e6 : said.seconds;
+      const fails = isAway();
+      const seconds = fails ? 1 : said === "hangs" ? 1e6 : said.seconds;
       const isAborted = await wait(clock, 1000 * seconds, signal).then(
         () => false,
         () => true,
       );
       Object.assign(entry, { until: clock.now() / 1000, aborted: isAborted });
+      if (!isAborted && fails) return { kind: "engine-failed", reason: "nothing listens there", attempts: 6 };
       if (isAborted || said === "hangs") return { kind: "aborted" };
       const stops = said.text.endsWith("```output\n");
       return {

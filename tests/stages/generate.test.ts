@@ -117,6 +117,37 @@ describe("a budget", () => {
     expect(run.seconds).toBe(120);
   });
 
+  it("does not count what it ends while the engine is away as the model's, and keeps its time", async () => {
+    // Candidate 1 of each problem takes longer than there is. The engine is away for most of the second and third problem.
+    const run = await generate({
+      problems: 5,
+      config: { ...width(2), budget: { problemSeconds: 60 }, schedule: { mode: "exam" } },
+      isAway: (second) => second > 70 && second < 185,
+      say: ({ candidate, turn }) => ({ text: turn === 0 ? code : answering(42), seconds: candidate === 1 ? 40 : 5 }),
+    });
+    expect(outcomes(run)).toEqual([
+      ...["answered", "budget"],
+      ...["answered", "engine-failed"], // until 120
+      ...["engine-failed", "engine-failed"], // until 180
+      ...["answered", "budget"], // from 185 on: for the time that is left
+      ...["answered", "budget"],
+    ]);
+    expect(run.candidates[3]).toMatchObject({ turns: 1, meta: { reason: "nothing listens there" } });
+    expect(run.seconds).toBe(300);
+  });
+
+  it("does not count what it ends as the model's where the engine is gone at the end", async () => {
+    const setting = {
+      problems: 3,
+      config: { ...width(1), budget: { problemSeconds: 60 }, schedule: { mode: "exam" } },
+      say: ({ problem }: { problem: string }) =>
+        problem === "p0" ? { text: answering(42), seconds: 5 } : ("hangs" as const),
+    };
+    expect(outcomes(await generate(setting))).toEqual(["answered", "budget", "budget"]);
+    const away = await generate({ ...setting, isAway: (second) => second > 70 });
+    expect(outcomes(away)).toEqual(["answered", "engine-failed", "engine-failed"]);
+  });
+
   it("ends a program that runs, too", async () => {
     const run = await generate({
       problems: 1,
