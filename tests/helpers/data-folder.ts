@@ -13,3 +13,8 @@ export function dataRows<Row>(file: string): Row[] {
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Row);
 }
+
+/** What one of its JSON files holds. */
+export function dataFile<Content>(file: string): Content {
+  return JSON.parse(readFileSync(`${dataFolder}/${file}`, "utf8")) as Content;
+}

@@ -11,7 +11,6 @@ import type { SelectedProblem } from "../../pipeline/artifacts/problem.ts";
 import type { Turn } from "../../pipeline/artifacts/turn.ts";
 import { runScore, type ScoreOptions } from "../../pipeline/stages/score.ts";
 import { runVote } from "../../pipeline/stages/vote.ts";
-import { dataRows, hasDataFolder } from "../helpers/data-folder.ts";
 import { MemoryStore } from "../helpers/memory-store.ts";
 import { candidate, candidates, execution, problem, turn } from "../helpers/run-rows.ts";
 
@@ -360,58 +359,5 @@ describe("the score stage", () => {
     const summary = await runScore(store.with(votesFile, elected), options);
     expect(summary.all.accuracy.estimate).toBeCloseTo(2 / 3, 12);
     expect(summary.warnings.join("\n")).toContain("another answer in 1 of 3 votes");
-  });
-});
-
-interface RecordedCandidate {
-  id: string | number;
-  gold: string;
-  sample: number;
-  text: string;
-  predicted: string | null;
-  correct: boolean;
-}
-
-describe.skipIf(!hasDataFolder)("scores of real recordings", () => {
-  it("finds single 78.25 %, maj@8 91.0 % and pass@8 97.5 % in 200 × 8 recorded SC-TIR candidates", async () => {
-    const recorded = dataRows<RecordedCandidate>("recordings/tiny-tir-test200x8.jsonl");
-    const golds = new Map(recorded.map(({ id, gold }) => [`tiny/${id}`, gold]));
-    const rows = recorded.map(({ id, sample, predicted }) => candidate(`tiny/${id}`, sample, predicted ?? undefined));
-    const turns = recorded.map(({ id, sample, text }) => turn(`tiny/${id}`, sample, text));
-    const { summary } = await scored(
-      [...golds].map(([id, gold]) => problem(id, gold)),
-      rows,
-      turns,
-    );
-    expect(summary.all).toMatchObject({ problems: 200, width: 8 });
-    expect(summary.all.candidateAccuracy.estimate).toBeCloseTo(0.7825, 12);
-    expect(summary.all.accuracy.estimate).toBeCloseTo(0.91, 12);
-    expect(summary.all.majAt["8"]?.estimate).toBeCloseTo(0.91, 12);
-    expect(summary.all.passAt["8"]?.estimate).toBeCloseTo(0.975, 12);
-    expect(Object.values(summary.all.unsolved).reduce((sum, count) => sum + (count ?? 0), 0)).toBe(18);
-    const [sampling, population] = summary.all.accuracy.intervals;
-    expect(population?.low).toBeCloseTo(0.862, 3); // Wilson, 182 of 200
-    expect(population?.high).toBeCloseTo(0.942, 3);
-    expect((sampling?.high ?? 1) - (sampling?.low ?? 0)).toBeLessThan((population?.high ?? 0) - (population?.low ?? 1));
-  });
-
-  it("finds mean 91.0 %, maj@8 93 % and pass@8 96 % in 100 × 8 recorded chain-of-thought samples", async () => {
-    const recorded = dataRows<RecordedCandidate>("recordings/qwen25math-cot-math100x8.jsonl");
-    // Answers are LaTeX text. Each right one of a problem stands for 0 here, each other text for a number of its own.
-    const numbers = new Map<string, string>();
-    const numbered = recorded.map(({ id, predicted, correct }) => {
-      const key = correct ? `${id} right` : `${id} ${predicted}`;
-      if (!numbers.has(key)) numbers.set(key, correct ? "0" : String(numbers.size + 1));
-      return numbers.get(key);
-    });
-    const rows = recorded.map(({ id, sample }, index) => candidate(`math/${id}`, sample, numbered[index]));
-    const ids = new Set(recorded.map(({ id }) => `math/${id}`));
-    const { summary } = await scored(
-      [...ids].map((id) => problem(id, "0")),
-      rows,
-    );
-    expect(summary.all.candidateAccuracy.estimate).toBeCloseTo(0.91, 12);
-    expect(summary.all.accuracy.estimate).toBeCloseTo(0.93, 12);
-    expect(summary.all.passAt["8"]?.estimate).toBeCloseTo(0.96, 12);
   });
 });
