@@ -72,7 +72,10 @@ export const command: CommandModule<unknown, SolveArguments> = {
           engine: isWatched ? toldTo(trace, engine) : engine,
           ...(time?.ports({ sandbox, journal }) ?? { sandbox, journal }),
           clock,
-          observe: json ? () => {} : trace.observe,
+          observe(event) {
+            if (event.kind === "engine-away") printNote(`Waiting for the engine: ${event.reason}`);
+            if (!json) trace.observe(event);
+          },
         },
         {
           config: {
