@@ -10,12 +10,13 @@ import type { Check, Fault } from "../core/verification.ts";
 import type { LinePlace } from "./artifact-reader.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
 import type { Execute } from "./reason.ts";
-import { judgeCandidate, seedFaults, stepFaults } from "./verify-rows.ts";
+import { judgeCandidate, knownThen, seedFaults, stepFaults } from "./verify-rows.ts";
 
 /** By what a journal is judged. */
 export interface JournalRules {
   config: RunConfig & { answer: NonNullable<RunConfig["answer"]> };
   rules: ReasoningRules;
+  isOtherTool: boolean; // another version began the run
 }
 
 export interface JournalChecks {
@@ -64,7 +65,8 @@ export class JournalFold {
     this.#checks = checks;
   }
 
-  addCandidate({ number, byte, row, text }: LinePlace & { row: Candidate; text: string }): void {
+  /** Returns whether the row has a place in the run. */
+  addCandidate({ number, byte, row, text }: LinePlace & { row: Candidate; text: string }): boolean {
     const key = candidateKey(row);
     const refuse = (expected: string, found: string): void =>
       this.#checks.candidates.fault({ file: candidatesFile.name, line: number, byte, row: key, expected, found });
@@ -72,31 +74,33 @@ export class JournalFold {
     const stranger = this.#whyStrange(row);
     if (isRepeated || stranger !== undefined) {
       refuse(stranger ?? "one row for this candidate", isRepeated ? "another one" : "this row");
-      return;
+      return false;
     }
     if (this.#last && byKey(this.#last, row) > 0)
       refuse(`this row before that for ${candidateKey(this.#last)}`, "it here");
     const { problemId, replicate, candidate, turns } = row;
     this.#last = { problemId, replicate, candidate };
     this.#standings.set(key, { ...start(this.#last), found: { number, byte, text, turns } });
+    return true;
   }
 
   addTurn({ number, byte, row }: LinePlace & { row: Turn }): FoldedTurn {
     const { turns, seeds, steps } = this.#checks;
+    const { config, rules, isOtherTool } = this.#judge;
     const key = candidateKey(row);
     const place = { file: turnsFile.name, line: number, byte, row: `${key}, turn ${row.turn}` };
     const refuse = (expected: string, found: string): FoldedTurn => {
       turns.fault({ ...place, expected, found });
       return { belongs: false };
     };
-    const record = (check: Check, faults: readonly ShownDifference[]) => {
+    const record = (check: Check, differing: readonly ShownDifference[]) => {
+      const faults = knownThen(differing, isOtherTool);
       if (faults.length === 0) check.hold();
       for (const fault of faults) check.fault({ ...place, ...fault });
     };
 
     const stranger = this.#whyStrange(row);
     if (stranger !== undefined) return refuse(stranger, "this row");
-    const { config, rules } = this.#judge;
     record(seeds, seedFaults(row, config.sampling.seed));
 
     const standing = this.#standings.get(key) ?? start(row);
@@ -143,12 +147,9 @@ export class JournalFold {
     this.#checkDecided();
   }
 
-  /** Rows of candidates as they follow from the journal, as text; of what it does not tell, as they were found. */
-  *candidates(): Generator<string> {
-    for (const { derived, found } of this.#standings.values()) {
-      const text = derived ?? found?.text;
-      if (text !== undefined) yield text;
-    }
+  /** Rows of candidates that follow from the journal and are not those that were found, as text. */
+  *corrected(): Generator<{ found: LinePlace | undefined; derived: string }> {
+    for (const { found, derived } of this.#standings.values()) if (derived !== undefined) yield { found, derived };
   }
 
   /** How far the candidates of the journal have come. */
@@ -170,7 +171,7 @@ export class JournalFold {
   #conclude(standing: Standing, progress: CandidateProgress): void {
     standing.state = progress.trace.ended === undefined ? "cut" : "ended";
     standing.progress = undefined;
-    const { config } = this.#judge;
+    const { config, isOtherTool } = this.#judge;
     const { found } = standing;
     // As text, and so a copy: an answer that is a part of its trace's text would keep all of that.
     if (found === undefined) {
@@ -178,7 +179,8 @@ export class JournalFold {
       return;
     }
     const parsed = candidateSchema.parse(JSON.parse(found.text));
-    const { row, faults, isCut } = judgeCandidate(parsed, progress, config);
+    const { row, isCut, ...judged } = judgeCandidate(parsed, progress, config);
+    const faults = knownThen(judged.faults, isOtherTool);
     const { candidates } = this.#checks;
     if (faults.length > 0) {
       standing.derived = JSON.stringify(row);

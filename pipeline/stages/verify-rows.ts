@@ -83,6 +83,11 @@ export function judgeCandidate(
 
 /** A row with what its turns tell of it, and what later stages read of its meta. */
 function comparable({ meta, ...row }: Candidate, isCut: boolean): Record<string, unknown> {
-  const { pruned, lostMilliseconds } = meta ?? {};
-  return { ...row, "meta.pruned": pruned, ...(isCut ? {} : { "meta.lostMilliseconds": lostMilliseconds }) };
+  const names = ["pruned", "lastExecution", ...(isCut ? [] : ["lostMilliseconds"])];
+  return { ...row, ...Object.fromEntries(names.map((name) => [`meta.${name}`, meta?.[name]])) };
+}
+
+/** Of a run of another version: what is missing from `meta` may not have been known then. */
+export function knownThen(faults: readonly ShownDifference[], isOtherTool: boolean): readonly ShownDifference[] {
+  return isOtherTool ? faults.filter(({ field, found }) => !field.startsWith("meta.") || found !== "nothing") : faults;
 }

@@ -141,22 +141,28 @@ async function checkJournal({ run, manifest, ports, checks, store, present }: Ve
   }
   const { config, profile } = run;
   const rules = reasoningRules(profile, config);
-  const judge = { config: { ...config, answer: config.answer ?? profile.policy }, rules };
+  const judge = { config: { ...config, answer: config.answer ?? profile.policy }, rules, isOtherTool: run.isOtherTool };
   const reruns = ports.reruns?.(checks.add("programs: run again"));
   const fold = new JournalFold(statements, judge, journal);
-  if (hasCandidates) for await (const line of store.validLines(candidatesFile)) fold.addCandidate(line);
+  if (hasCandidates) {
+    for await (const line of store.validLines(candidatesFile)) {
+      if (!fold.addCandidate(line)) store.correct(candidatesFile, line, undefined);
+    }
+  }
   if (!hasTurns) return hasCandidates ? journal.candidates.skip("there is no turns.jsonl") : undefined;
   for await (const line of store.validLines(turnsFile)) {
     const { belongs, program, isLast } = fold.addTurn(line);
-    if (!belongs) store.exclude(turnsFile, line);
+    if (!belongs) store.correct(turnsFile, line, undefined);
     if (program) await reruns?.add(line, program, judge);
     if (isLast) reruns?.endCandidate(line.row);
   }
   await reruns?.finish();
   if (hasCandidates) {
     fold.finish();
-    const rows = [...fold.candidates()]; // all that is kept of it
-    store.derive(candidatesFile, () => rows);
+    for (const { found, derived } of fold.corrected()) {
+      if (found) store.correct(candidatesFile, found, derived);
+      else store.supply(candidatesFile, derived);
+    }
   } else {
     const { ended, open } = fold.counts;
     if (ended > 0) journal.candidates.skip("ended in the journal", ended);
@@ -212,7 +218,7 @@ async function checkRows<Row extends { problemId: string }>(
     }
     const expected = isStrange ? "a problem of selected.jsonl" : "one row of this key";
     check.fault({ ...{ file: file.name, line: line.number, byte: line.byte, row: key, expected }, found: "this row" });
-    store.exclude(file, line);
+    store.correct(file, line, undefined);
   }
 }
 

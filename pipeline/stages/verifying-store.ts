@@ -47,7 +47,8 @@ export class VerifyingStore implements RunStore {
   readonly #artifacts: ArtifactReader;
   readonly #options: VerifyingStoreOptions;
   readonly #derived = new Map<string, () => Iterable<string>>();
-  readonly #excluded = new Map<string, Set<number>>(); // lines by file
+  readonly #corrected = new Map<string, Map<number, string | undefined>>(); // lines by file
+  readonly #added = new Map<string, string[]>(); // rows by file
 
   constructor(artifacts: ArtifactReader, options: VerifyingStoreOptions) {
     this.#artifacts = artifacts;
@@ -68,21 +69,30 @@ export class VerifyingStore implements RunStore {
     this.#derived.set(name, texts);
   }
 
-  /** Leaves a line out of what stages read. */
-  exclude({ name }: ArtifactFile<unknown>, { number }: LinePlace): void {
-    this.#excluded.set(name, (this.#excluded.get(name) ?? new Set()).add(number));
+  /** Makes stages read this row in place of the one on a line; none at all where it is undefined. */
+  correct({ name }: ArtifactFile<unknown>, { number }: Pick<LinePlace, "number">, text: string | undefined): void {
+    this.#corrected.set(name, (this.#corrected.get(name) ?? new Map()).set(number, text));
+  }
+
+  /** Makes stages read a row that the file lacks. */
+  supply({ name }: ArtifactFile<unknown>, text: string): void {
+    this.#added.set(name, [...(this.#added.get(name) ?? []), text]);
   }
 
   async *rows<Row>(file: ArtifactFile<Row>): AsyncGenerator<Row> {
+    const parse = (text: string) => file.schema.parse(JSON.parse(text));
     const derived = this.#derived.get(file.name);
     if (derived) {
-      for (const text of derived()) yield file.schema.parse(JSON.parse(text));
+      for (const text of derived()) yield parse(text);
       return;
     }
-    const excluded = this.#excluded.get(file.name);
+    const corrected = this.#corrected.get(file.name);
     for await (const line of this.#artifacts.lines(file)) {
-      if (line.kind === "row" && !excluded?.has(line.number)) yield line.row;
+      const text = corrected?.get(line.number);
+      if (text !== undefined) yield parse(text);
+      else if (line.kind === "row" && !corrected?.has(line.number)) yield line.row;
     }
+    for (const text of this.#added.get(file.name) ?? []) yield parse(text);
   }
 
   /** The valid lines of a file that is there; the others are faults. */
