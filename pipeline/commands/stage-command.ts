@@ -4,6 +4,7 @@ import { showProgress } from "../adapters/terminal-progress/terminal-progress.ts
 import { UserError } from "../core/user-error.ts";
 import { Interruption, interrupted } from "./interruption.ts";
 import { commandLine, printJson, printLine } from "./output.ts";
+import { resultCsv } from "./result-csv.ts";
 import { resultTable } from "./result-table.ts";
 import { type LoadedConfig, loadRunConfig, resolveRunConfig } from "./run-config-file.ts";
 import { checkSameConfig } from "./run-manifest.ts";
@@ -109,10 +110,16 @@ export const generateCommand = stageCommand(
   },
 );
 
-export const scoreCommand = stageCommand("score", "compare with the gold answers", false, async (session, { json }) => {
-  const summary = await scoreStage(session);
-  if (await hasCandidates(session)) await session.update({ state: "complete" });
-  if (json) return summary;
-  printLine(resultTable(summary));
-  return undefined;
-});
+export const scoreCommand = stageCommand(
+  "score",
+  "compare with the gold answers",
+  false,
+  async (session, { json, csv = false }: StageArguments & { csv?: boolean }) => {
+    const summary = await scoreStage(session);
+    if (await hasCandidates(session)) await session.update({ state: "complete" });
+    if (json) return summary;
+    printLine(csv ? resultCsv(summary) : resultTable(summary));
+    return undefined;
+  },
+  (args) => args.option("csv", { type: "boolean", default: false, describe: "print one line per set and estimate" }),
+);

@@ -202,6 +202,19 @@ describe("sctir compare", () => {
   });
 });
 
+describe("sctir score", () => {
+  it("prints its estimates as CSV: a line each, per set and over all", async () => {
+    const { stdout, exitCode } = await sctir(["score", run("whole"), "--csv"]);
+    expect(exitCode).toBe(0);
+    const lines = stdout.trim().split("\n");
+    expect(lines[0]).toMatch(/^set,name,estimate,problems,populationLow/u);
+    expect(
+      lines.filter((line) => /^(sample|all),(accuracy|candidateAccuracy|(pass|maj)@[1248]),[0-9.]+,12,/u.test(line)),
+    ).toHaveLength(20);
+    expect(lines).toHaveLength(21);
+  });
+});
+
 describe("sctir leaderboard", () => {
   it("forecasts scores, from fixed seeds, as a table, JSON and CSV", async () => {
     const args = ["leaderboard", run("whole"), run("narrow"), "--draws", "500"];
