@@ -119,19 +119,39 @@ const passingFaults: Fault[] = [
   { kind: "flood", bytes: 1_000_000 },
 ];
 
+const events = (body: string) => body.split(/(?<=\n\n)/u);
+const streamFaults: Fault[] = [
+  { kind: "change", body: (body) => events(body).slice(0, -1).join("") }, // without its [DONE]
+  {
+    kind: "change",
+    body: (body) =>
+      events(body)
+        .flatMap((event) => [event, event])
+        .join(""),
+  },
+  { kind: "change", body: (body) => events(body).toReversed().join("") },
+  { kind: "change", body: (body) => body.slice(0, body.length / 2) },
+  { kind: "change", body: (body) => body.replaceAll("data:", "date:") },
+  { kind: "hang", at: "body", bytes: 400 },
+  { kind: "reset", at: "body", bytes: 400 },
+];
+
 describe("a storm of faults", () => {
-  it.each([1, 2])("costs time and nothing else (seed %i)", async (seed) => {
+  it.each([
+    { how: "in one piece", seed: 1, streaming: false, faults: passingFaults },
+    { how: "streamed", seed: 2, streaming: true, faults: [...passingFaults, ...streamFaults, ...streamFaults] },
+  ])("costs time and nothing else, with replies that come $how", async ({ seed, streaming, faults }) => {
     const random = randomStream(seed);
     const done = new Map<string, number>(); // by turn: so that none meets too many in a row, which is another matter
     const made = await setting({
       say: programAndAnswer,
-      engine: { requestTimeoutSeconds: 2 },
+      engine: { requestTimeoutSeconds: 2, streaming },
       rest: { strategy: "sc-tir", schedule: { concurrency: 64 } },
       faultOf({ generates, candidate, turn }) {
         const key = `${candidate}:${turn}`;
         if (!generates || random() < 0.5 || (done.get(key) ?? 0) >= 3) return undefined;
         done.set(key, (done.get(key) ?? 0) + 1);
-        return passingFaults[Math.floor(random() * passingFaults.length)];
+        return faults[Math.floor(random() * faults.length)];
       },
     });
     await expectUndisturbed(made);
