@@ -267,5 +267,5 @@ function diverged({ divergence, problem, trace }: Diverged): ProtocolError {
 }
 
 function nothingRecordedError(message: string): ProtocolError {
-  return new ProtocolError(404, "NoRecordingError", message, "prompt");
+  return new ProtocolError(422, "NoRecordingError", message, "prompt");
 }

@@ -48,7 +48,7 @@ describe("the journal of an earlier run", () => {
     const withoutOne = jsonLines(turns.filter(({ candidate }) => candidate !== 1));
     const server = await served({ "turns.jsonl": withoutOne });
     const reply = await complete(server, { ...ask, ...id(1, 0) });
-    expect(reply).toMatchObject({ status: 404, body: { error: { type: "NoRecordingError" } } });
+    expect(reply).toMatchObject({ status: 422, body: { error: { type: "NoRecordingError" } } });
     expect(await complete(server, { ...ask, ...keep, ...id(3, 0) })).toMatchObject({ status: 200 }); // candidate 0 again
   });
 
@@ -109,13 +109,13 @@ describe("the journal of an earlier run", () => {
     const server = await served();
     expect((await complete(server, { ...ask, seed: 1001 })).body.choices[0].text).toBe("It goes on");
     const { status, body } = await complete(server, { ...ask, seed: 5 });
-    expect({ status, type: body.error.type }).toEqual({ status: 404, type: "NoRecordingError" });
+    expect({ status, type: body.error.type }).toEqual({ status: 422, type: "NoRecordingError" });
     expect(body.error.message).toContain("request_id");
   });
 
   it("has no more turns than were recorded", async () => {
     const { status, body } = await complete(await served(), { ...ask, ...id(0, 2) });
-    expect({ status, type: body.error.type }).toEqual({ status: 404, type: "NoRecordingError" });
+    expect({ status, type: body.error.type }).toEqual({ status: 422, type: "NoRecordingError" });
     expect(body.error.message).toContain("turn 2 of candidate bar/a:0:0");
   });
 

@@ -94,7 +94,7 @@ describe("the OpenAI client", () => {
     const openai = await client();
     const ask = (fields: object) => openai.completions.create({ model: "replay", prompt, max_tokens: 5, ...fields });
     await expect(ask({ model: "other" })).rejects.toThrow(OpenAI.NotFoundError);
-    await expect(ask({ prompt: "unheard of" })).rejects.toMatchObject({ status: 404, type: "NoRecordingError" });
+    await expect(ask({ prompt: "unheard of" })).rejects.toMatchObject({ status: 422, type: "NoRecordingError" });
     await expect(ask({ max_tokens: 4097 })).rejects.toThrow(OpenAI.BadRequestError);
     const long = ask({ prompt: "word ".repeat(4097) });
     await expect(long).rejects.toMatchObject({ status: 400, param: "input_tokens", code: 400 });

@@ -327,7 +327,7 @@ describe("streaming", () => {
 
   it("says what is wrong as an ordinary error when nothing was sent yet", async () => {
     const { status, body } = await complete(await serve(one), { ...ask, prompt: "nobody's", stream: true });
-    expect({ status, type: body.error.type }).toEqual({ status: 404, type: "NoRecordingError" });
+    expect({ status, type: body.error.type }).toEqual({ status: 422, type: "NoRecordingError" });
   });
 
   it("sends one event for an empty answer", async () => {

@@ -241,15 +241,15 @@ describe("which problem is asked", () => {
     expect(part.choices[0].text).toBe(first.slice("Let us".length));
   });
 
-  it("one that nobody recorded is a 404 that says what was asked", async () => {
+  it("one that nobody recorded is a 422 that says what was asked", async () => {
     const server = await serve(recordingsOf({ [statement]: [trace] }));
     const { status, body } = await complete(server, { prompt: `### Problem: ${"unheard of ".repeat(20)}`, ...keep });
-    expect(status).toBe(404);
-    expect(body.error).toMatchObject({ type: "NoRecordingError", code: 404 });
+    expect(status).toBe(422);
+    expect(body.error).toMatchObject({ type: "NoRecordingError", code: 422 });
     expect(body.error.message).toContain(JSON.stringify(`### Problem: ${"unheard of ".repeat(20)}`.slice(0, 80)));
     expect(body.error.message).toContain("1 problems are recorded");
     const inChat = await chat(server, { messages: [{ role: "user", content: "unheard of" }] });
-    expect(inChat).toMatchObject({ status: 404, body: { error: { type: "NoRecordingError" } } });
+    expect(inChat).toMatchObject({ status: 422, body: { error: { type: "NoRecordingError" } } });
   });
 
   it("is found among thousands", async () => {
