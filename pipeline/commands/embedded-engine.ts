@@ -81,9 +81,17 @@ async function openReplay(
   };
 }
 
+/** Each has a place in memory here. Eight H100 with a 7B model have less than a million. */
+const blocksAtMost = 2 ** 24;
+
 /** A card's model on a clock. A card whose cache does not hold a whole context is a UserError, as vLLM would not start. */
 export async function emulate(nameOrPath: string, clock: Clock): Promise<{ card: EngineCard; timed: TimedModel }> {
   const card = await loadEngineCard(nameOrPath);
+  if (kvTokens(card) / card.blockSize > blocksAtMost) {
+    throw new UserError(`The KV cache of engine card ${card.name} would have more than ${blocksAtMost} blocks.`, {
+      hint: "Is its memory in GiB, and the model as large as it is? docs/plan.md shows a card.",
+    });
+  }
   if (kvTokens(card) >= card.maxModelLen) return { card, timed: new TimedModel(engineModelOf(card), clock) };
   throw new UserError(
     `The KV cache of engine card ${card.name} holds ${kvTokens(card)} tokens, less than its context of ${card.maxModelLen}.`,

@@ -84,7 +84,9 @@ async function reading<Value>(path: string, step: () => Promise<Value>): Promise
     return await step();
   } catch (error) {
     if (error instanceof Error && "syscall" in error) throw error;
-    throw broken(path, error instanceof Error ? error.message.replace(/\.$/u, "") : String(error), error);
+    // The library stumbles over some damage with an error of the language, whose message is about its own code.
+    const isTold = error instanceof Error && error.constructor === Error;
+    throw broken(path, isTold ? error.message.replace(/\.$/u, "") : "what it says of its contents cannot be", error);
   }
 }
 

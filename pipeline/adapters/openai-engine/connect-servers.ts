@@ -9,7 +9,7 @@ import { readGeneration } from "./generation-reply.ts";
 import { conversationOf, generationCall } from "./request-body.ts";
 import type { RequestFailure } from "./request-failure.ts";
 import type { ServerClient } from "./server-client.ts";
-import { oneLine } from "./server-message.ts";
+import { jsonExcerpt, oneLine } from "./server-message.ts";
 
 const connectTimeoutSeconds = 10;
 const connectAttempts = 3;
@@ -195,7 +195,7 @@ function notServed(model: string, served: readonly string[], baseUrl: string): U
 }
 
 function show(body: unknown): string {
-  return oneLine(JSON.stringify(body) ?? "with an empty body", 80);
+  return jsonExcerpt(body, 80) || "with an empty body";
 }
 
 function portOf(baseUrl: string): string {

@@ -17,6 +17,8 @@ export interface StreamClock {
   elapsed: () => number;
   /** Breaks the request off, for this reason. */
   expire: (fault: string) => void;
+  /** Takes the API key out of what the server sent. */
+  hideKey: (text: string) => string;
 }
 
 export const longestTimerMilliseconds = 2 ** 31 - 1;
@@ -31,11 +33,11 @@ const endsWithinMilliseconds = 1000;
 export async function readStream(
   { headers, body }: Dispatcher.ResponseData,
   { idleTimeoutSeconds, onText, ...config }: StreamOptions,
-  { elapsed, expire }: StreamClock,
+  { elapsed, expire, hideKey }: StreamClock,
 ): Promise<{ body: unknown; firstTokenMilliseconds?: number }> {
   const type = String(headers["content-type"] ?? "");
   if (!/^text\/event-stream\b/iu.test(type)) {
-    const text = await body.text();
+    const text = hideKey(await body.text());
     return { body: /json/iu.test(type) && text !== "" ? JSON.parse(text) : text };
   }
   const reply = new StreamedReply(config);
@@ -43,7 +45,7 @@ export async function readStream(
   let timer: NodeJS.Timeout | undefined;
   const parser = createParser({
     onEvent({ data }) {
-      const piece = reply.add(data);
+      const piece = reply.add(hideKey(data));
       timer?.refresh();
       if (first === undefined && reply.hasBegun) {
         first = { firstTokenMilliseconds: elapsed() };

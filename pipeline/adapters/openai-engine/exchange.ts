@@ -54,7 +54,7 @@ export async function exchange(
     const options = { signal: controller.signal, headers };
     if (stream !== undefined && body !== undefined) {
       const response = await server.stream(target, { ...options, body, maxBytes });
-      const reply = await readStream(response, stream, { elapsed, expire });
+      const reply = await readStream(response, stream, { elapsed, expire, hideKey: server.hideKey });
       return { kind: "reply", ...reply, milliseconds: elapsed() };
     }
     const fetchOptions = { dispatcher: server.agentFor(maxBytes) } as object;

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Generation, GenerationRequest } from "../../stages/ports.ts";
 import type { OpenEngineConfig } from "./engine-config.ts";
-import { messageOf, oneLine } from "./server-message.ts";
+import { holdsKey } from "./hidden-key.ts";
+import { jsonExcerpt, messageOf, oneLine } from "./server-message.ts";
 
 const count = z.number().int().nonnegative();
 
@@ -32,7 +33,7 @@ export type GenerationReply =
  */
 export function readGeneration(
   body: unknown,
-  { dialect, transport }: Pick<OpenEngineConfig, "dialect" | "transport">,
+  { dialect, transport, apiKey }: Pick<OpenEngineConfig, "dialect" | "transport" | "apiKey">,
   { stop, keepStop }: Pick<GenerationRequest, "stop" | "keepStop">,
   promptTokens: number,
 ): GenerationReply {
@@ -41,9 +42,10 @@ export function readGeneration(
     return { kind: "nonsense", fault: `a reply that is not a completion (${describeIssue(body, parsed.error)})` };
   const [choice] = parsed.data.choices;
   const written = ("text" in choice ? choice.text : choice.message.content).toWellFormed();
+  if (holdsKey(written, apiKey)) return { kind: "nonsense", fault: "a text that holds the API key" };
   const finish = choice.finish_reason;
   if (finish !== "stop" && finish !== "length") {
-    return { kind: "nonsense", fault: `a text with finish_reason ${oneLine(JSON.stringify(finish) ?? "missing", 40)}` };
+    return { kind: "nonsense", fault: `a text with finish_reason ${jsonExcerpt(finish, 40) || "missing"}` };
   }
   const usage = parsed.data.usage;
   const cached = usage?.prompt_tokens_details?.cached_tokens;
@@ -88,6 +90,6 @@ export function describeIssue(body: unknown, error: z.ZodError): string {
   const said = typeof body === "object" && body !== null && "error" in body ? messageOf(body) : "";
   if (said !== "") return said;
   const [issue] = error.issues;
-  if (issue === undefined || issue.path.length === 0) return oneLine(JSON.stringify(body) ?? "it is empty", 60);
+  if (issue === undefined || issue.path.length === 0) return jsonExcerpt(body, 60) || "it is empty";
   return `${issue.path.join(".")}: ${issue.message}`;
 }

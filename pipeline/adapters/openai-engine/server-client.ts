@@ -1,6 +1,7 @@
 import OpenAI, { APIError } from "openai";
 import { Agent, type Dispatcher, request, fetch as undiciFetch } from "undici";
 import { UserError } from "../../core/user-error.ts";
+import { fetchWithoutKey, keyHider } from "./hidden-key.ts";
 import { messageOf } from "./server-message.ts";
 
 /** Of replies to what is no request for a text. */
@@ -15,6 +16,8 @@ export interface ServerClient {
   sdk: OpenAI;
   /** Connections on which a reply of more than so many bytes is broken off. */
   agentFor(maxBytes?: number): Agent;
+  /** Takes the API key out of a text that the server sent. */
+  hideKey(text: string): string;
   /** POSTs a body for a reply that is read as it comes. A status that is none of success is thrown as an APIError. */
   stream(target: string, sent: StreamRequest): Promise<Dispatcher.ResponseData>;
 }
@@ -65,6 +68,8 @@ export function openServerClients(
     agents.set(maxResponseSize, agent);
     return agent;
   };
+  const hideKey = keyHider(apiKey);
+  const fetcher = undiciFetch as unknown as typeof fetch; // the same function; its types name undici's own Response
   const servers = baseUrls.map((configured) => {
     checkBaseUrl(configured);
     const baseUrl = configured.replace(/\/+$/u, "");
@@ -77,7 +82,7 @@ export function openServerClients(
       maxRetries: 0, // it would run a generation that timed out again, up to three times, unseen
       timeout: 2 ** 31 - 1,
       logLevel: "off",
-      fetch: undiciFetch as unknown as typeof fetch, // the same function; its types name undici's own Response
+      fetch: apiKey === undefined ? fetcher : fetchWithoutKey(fetcher, hideKey),
       fetchOptions: { dispatcher: agentFor() } as object,
       defaultHeaders: {
         "Accept-Encoding": "identity", // so that the limit above is one of what is read
@@ -99,10 +104,10 @@ export function openServerClients(
         signal,
       });
       if (response.statusCode < 300) return response;
-      const text = await response.body.text();
+      const text = hideKey(await response.body.text());
       throw statusError(response.statusCode, parsed(text), new Headers(response.headers as Record<string, string>));
     };
-    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk, agentFor, stream };
+    return { baseUrl, rootUrl: baseUrl.replace(/\/v\d+$/u, ""), sdk, agentFor, hideKey, stream };
   });
   const close = async () => {
     await Promise.all(agents.values().map((agent) => agent.destroy()));

@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import type { z } from "zod";
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import type { PythonRequest } from "../../stages/ports.ts";
 import type { Launch } from "./isolation.ts";
@@ -8,6 +9,7 @@ import { type Ready, type Reply, readySchema, replySchema, type WorkerRequest } 
 const startSeconds = 120; // numpy and sympy from a cold disk, on a machine where every core has such a worker to start
 const abortSeconds = 3;
 const closeSeconds = 5;
+const lineBytesAtMost = 64 * 2 ** 20; // two outputs of a MiB, each character of them escaped, are 12 MiB
 
 /** How a program ended for want of a worker: it died, or did not answer in time. Either way it is of no more use. */
 export type NoReply = "worker-died" | "no-answer";
@@ -54,7 +56,15 @@ export class WorkerProcess {
         exitCode: exitCodes.unavailable,
       });
     }
-    const { ready } = readySchema.parse(JSON.parse(line));
+    const ready = readAs(readySchema, line)?.ready;
+    if (ready === undefined) {
+      await worker.kill();
+      const { executable } = launch.interpreter;
+      throw new UserError(`The Python sandbox does not start: ${executable} prints ${JSON.stringify(excerpt(line))}.`, {
+        hint: "Something that is run at its start prints, such as a sitecustomize.py or a .pth file. It must be silent.",
+        exitCode: exitCodes.unavailable,
+      });
+    }
     if (launch.preload !== undefined && Object.keys(ready.notImported).length > 0) {
       await worker.kill();
       throw notImported(ready.notImported, launch.interpreter);
@@ -110,7 +120,9 @@ export class WorkerProcess {
     signal?.addEventListener("abort", abort, { once: true });
     try {
       const line = await answer;
-      return line === "worker-died" || line === "no-answer" ? line : replySchema.parse(JSON.parse(line));
+      if (line === "worker-died" || line === "no-answer") return line;
+      const reply = readAs(replySchema, line);
+      return reply?.id === id ? reply : "worker-died"; // it is out of step, and no line of it can be trusted
     } finally {
       signal?.removeEventListener("abort", abort);
       clearTimeout(abortTimer);
@@ -151,14 +163,31 @@ export class WorkerProcess {
 
   #readLines(): void {
     let chunks: Buffer[] = []; // joined once a line is whole: it may have millions of characters
+    let bytes = 0;
     this.#subprocess.stdout.on("data", (chunk: Buffer) => {
       chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > lineBytesAtMost) this.#subprocess.kill("SIGKILL");
       if (!chunk.includes("\n")) return;
+      bytes = 0;
       const lines = Buffer.concat(chunks).toString("utf8").split("\n");
       chunks = [Buffer.from(lines.pop() ?? "")];
       for (const line of lines) this.#answer(line);
     });
   }
+}
+
+/** What a line says; undefined where it is not of this form. */
+function readAs<Value>(schema: z.ZodType<Value>, line: string): Value | undefined {
+  try {
+    return schema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+function excerpt(line: string): string {
+  return line.length <= 80 ? line : `${line.slice(0, 80)}…`;
 }
 
 function wellFormed(text: string): string {
