@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import OpenAI from "openai";
+import type { OpenEngineConfig } from "../pipeline/adapters/openai-engine/engine-config.ts";
 import { openEngine } from "../pipeline/adapters/openai-engine/open-engine.ts";
 import { openTurnJournal } from "../pipeline/adapters/run-directory/turn-journal.ts";
 import type { SelectedProblem } from "../pipeline/artifacts/problem.ts";
@@ -26,10 +27,13 @@ const problems = 20;
 const width = 48;
 const depth = 4;
 const profileFile = fileURLToPath(new URL("../profiles/tir.yaml", import.meta.url));
-const turns = problems * width * depth;
+
+/** Of streamed turns, which take as long as a model would: all candidates at once, so that there are four waves. */
+const streamedProblems = 10;
 
 /** What a round gave: turns per second of this process's time, and the event loop's delay in milliseconds. */
 interface Round {
+  turns: number;
   perSecond: number;
   cpuSeconds: number;
   median: number;
@@ -40,7 +44,8 @@ export const benchmark: Benchmark = {
   name: "orchestration",
   compares:
     "The generate stage with 512 turns in flight at an engine that answers at once, journal and all, without HTTP and over " +
-    "HTTP, with a bare loop over the SDK. Per second of one core's time; median and p99 are the event loop's delay.",
+    "HTTP, with a bare loop over the SDK; and turns of 300 tokens in one piece with the same ones streamed token by token. Per " +
+    "second of one core's time; median and p99 are the event loop's delay.",
 
   async measure({ rounds, say }) {
     const server = execa(process.execPath, [fileURLToPath(new URL("./engines/instant-engine.ts", import.meta.url))], {
@@ -54,22 +59,38 @@ export const benchmark: Benchmark = {
       const itself: Round[] = [];
       const ours: Round[] = [];
       const bare: Round[] = [];
+      const long: Round[] = [];
+      const streamed: Round[] = [];
       for (let round = 0; round <= rounds; round += 1) {
         say(`round ${round} of ${rounds}${round === 0 ? ", which is not counted" : ""}`);
-        const alone = await timed(() => generateStage(instantEngine()));
-        const overHttp = await timed(() => generateStage(clientOf(baseUrl)));
+        const alone = await timed(() => generateStage(instantEngine(), problems));
+        const overHttp = await timed(() => generateStage(clientOf(baseUrl), problems));
         const loop = await timed(() => bareLoop(baseUrl));
+        const longOnes = await timed(() => generateStage(clientOf(baseUrl, { model: "thinks" }), streamedProblems));
+        const tokenByToken = await timed(() =>
+          generateStage(clientOf(baseUrl, { model: "thinks", streaming: true }), streamedProblems),
+        );
         if (round === 0) continue; // compiled code and open connections from here on
         itself.push(alone);
         ours.push(overHttp);
         bare.push(loop);
+        long.push(longOnes);
+        streamed.push(tokenByToken);
       }
-      const alone = rowOf("sctir, an engine in the same process", itself);
-      const overHttp = rowOf("sctir, over HTTP", ours);
-      const loop = rowOf("a bare loop over the SDK", bare);
+      const task = "turns, four to a candidate";
+      const alone = rowOf(task, "sctir, an engine in the same process", itself);
+      const overHttp = rowOf(task, "sctir, over HTTP", ours);
+      const loop = rowOf(task, "a bare loop over the SDK", bare);
+      const longTask = "turns of 300 tokens";
       return {
-        conditions: { concurrency, turns },
-        rows: [alone, { ...overHttp, ratio: ratioOf(itself, ours) }, { ...loop, ratio: ratioOf(itself, bare) }],
+        conditions: { concurrency, turns: turnsOf(problems), longTurns: turnsOf(streamedProblems) },
+        rows: [
+          alone,
+          { ...overHttp, ratio: ratioOf(itself, ours) },
+          { ...loop, ratio: ratioOf(itself, bare) },
+          rowOf(longTask, "sctir, over HTTP", long),
+          { ...rowOf(longTask, "sctir, over HTTP, streamed", streamed), ratio: ratioOf(long, streamed) },
+        ],
         aims: [
           {
             aim: "at least 2,000 turns per second on one core, the requests themselves left out",
@@ -88,7 +109,10 @@ export const benchmark: Benchmark = {
   },
 };
 
-async function generateStage(engine: Engine): Promise<void> {
+const turnsOf = (problems: number) => problems * width * depth;
+
+/** Returns the number of turns. */
+async function generateStage(engine: Engine, problems: number): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "sctir-bench-"));
   const config = runConfigSchema.parse({
     problems: [{ set: "bench", file: "unused.jsonl" }],
@@ -112,7 +136,8 @@ async function generateStage(engine: Engine): Promise<void> {
       },
     );
     const made = candidates.reduce((sum, candidate) => sum + candidate.turns, 0);
-    if (made !== turns) throw new Error(`${made} turns were made, not ${turns}.`);
+    if (made !== turnsOf(problems)) throw new Error(`${made} turns were made, not ${turnsOf(problems)}.`);
+    return made;
   } finally {
     await journal.close();
     await engine.close();
@@ -120,9 +145,9 @@ async function generateStage(engine: Engine): Promise<void> {
   }
 }
 
-function clientOf(baseUrl: string): Engine {
+function clientOf(baseUrl: string, options: Partial<OpenEngineConfig> = {}): Engine {
   const chat = { user: "{problem}" };
-  return openEngine({ ...engineOptions, baseUrls: [baseUrl], chat });
+  return openEngine({ ...engineOptions, ...options, baseUrls: [baseUrl], chat });
 }
 
 /** Answers as the one behind HTTP does. */
@@ -141,7 +166,8 @@ function instantEngine(): Engine {
   };
 }
 
-async function bareLoop(baseURL: string): Promise<void> {
+async function bareLoop(baseURL: string): Promise<number> {
+  const turns = turnsOf(problems);
   const client = new OpenAI({ baseURL, apiKey: "none", logLevel: "off" }); // with its retries, as anybody would
   const prompt = `${problem(0).statement}\n`.repeat(4);
   let asked = 0;
@@ -152,28 +178,30 @@ async function bareLoop(baseURL: string): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
+  return turns;
 }
 
 /** One core's time of this process is what orchestration costs; what the server takes is the server's. */
-async function timed(task: () => Promise<void>): Promise<Round> {
+async function timed(task: () => Promise<number>): Promise<Round> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   delay.enable();
   const began = process.cpuUsage();
-  await task();
+  const turns = await task();
   const { user, system } = process.cpuUsage(began);
   delay.disable();
   const cpuSeconds = (user + system) / 1e6;
   return {
-    ...{ perSecond: turns / cpuSeconds, cpuSeconds },
+    ...{ turns, perSecond: turns / cpuSeconds, cpuSeconds },
     ...{ median: delay.percentile(50) / 1e6, p99: delay.percentile(99) / 1e6 },
   };
 }
 
-function rowOf(way: string, rounds: readonly Round[]): Row {
+function rowOf(task: string, way: string, rounds: readonly Round[]): Row {
   const medians = rounds.map(({ median }) => median);
+  const runs = rounds.reduce((sum, { turns }) => sum + turns, 0);
   return {
-    ...{ task: "turns, four to a candidate", way, runs: turns * rounds.length },
-    perSecond: (turns * rounds.length) / rounds.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    ...{ task, way, runs },
+    perSecond: runs / rounds.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     median: quantile(medians, 0.5),
     p99: quantile(
       rounds.map(({ p99 }) => p99),
@@ -197,7 +225,7 @@ const engineOptions = {
   model: "instant",
   dialect: "vllm",
   transport: "completions",
-  requestTimeoutSeconds: 60,
+  requestTimeoutSeconds: 600,
   maxAttempts: 1,
 } as const;
 
