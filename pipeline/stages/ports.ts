@@ -49,8 +49,11 @@ export type NoGeneration =
   | { kind: "engine-failed"; reason: string; attempts: number; refusal?: Refusal }
   | { kind: "aborted" };
 
-/** What a server turns away for good: this `request`, or everyone, as it does without the right key, model or path. */
-export type Refusal = "request" | "access";
+/**
+ * Why a server turns a request away: for what is in it; for want of access, as anybody's without the right key, model or
+ * path; for the moment, as it has too much to do.
+ */
+export type Refusal = "request" | "access" | "overload";
 
 export interface EngineDescription {
   kind: string;

@@ -129,8 +129,8 @@ export class WatchedEngine implements Engine {
         continue;
       }
       failures += 1;
-      // Nobody without access has it for some requests only, unless one of several servers behind an address lacks it.
-      const mayPass = generation.refusal === "access";
+      // Neither is about this request. One of several servers behind an address may lack the key, for example.
+      const mayPass = generation.refusal === "access" || generation.refusal === "overload";
       const isOwnFault = mayPass ? clock.now() - failedSince >= 1000 * patienceSeconds : failures >= failuresAtMost;
       if (isOwnFault) return this.#giveUp(request, generation);
       if (mayPass) await pause(clock, this.#lookEverySeconds, signal);
@@ -178,7 +178,7 @@ export class WatchedEngine implements Engine {
       if (fault === undefined || fault === "aborted") return look === 0 ? "there" : "back";
       const away = this.#goesAway(fault);
       const isOver = clock.now() - away.since >= 1000 * patienceSeconds;
-      const refusesAll = fault.request?.refusal !== undefined && lookOut.waiting === this.#active;
+      const refusesAll = isForGood(fault.request?.refusal) && lookOut.waiting === this.#active;
       if (isOver || (refusesAll && !this.#lastServed)) throw engineGone(fault);
       await pause(clock, this.#lookEverySeconds, signal);
       if (signal.aborted) return "back";
@@ -262,8 +262,10 @@ async function pause(clock: Clock, seconds: number, signal: AbortSignal): Promis
   cancel();
 }
 
+const isForGood = (refusal: Refusal | undefined) => refusal === "request" || refusal === "access";
+
 function engineGone({ reason, request }: EngineFault): UserError {
-  const does = request?.refusal === undefined ? "fails" : "refuses";
+  const does = isForGood(request?.refusal) ? "refuses" : "fails";
   const what = request === undefined ? "The engine went away during the run." : `The engine ${does} every request.`;
   return new UserError(`${what} ${reason}`, {
     hint:

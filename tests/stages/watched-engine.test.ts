@@ -5,11 +5,12 @@ import type { Engine, GenerateEvent, GenerationRequest } from "../../pipeline/st
 import { WatchedEngine } from "../../pipeline/stages/watched-engine.ts";
 
 /** What an engine does with a request, after a second: it serves it, or fails in one of the ways there are. */
-type Does = "serves" | "refuses" | "denies" | "fails" | "hangs";
+type Does = "serves" | "refuses" | "denies" | "is busy" | "fails" | "hangs";
 
 const failures = {
   refuses: { reason: "HTTP 400: I will not", attempts: 1, refusal: "request" },
   denies: { reason: "HTTP 401: Unauthorized", attempts: 1, refusal: "access" },
+  "is busy": { reason: "HTTP 429: too many requests", attempts: 6, refusal: "overload" },
   fails: { reason: "HTTP 500: oh", attempts: 6 },
 } as const;
 
@@ -194,12 +195,15 @@ describe("an engine that fails or refuses every request, and answers when it is 
     }
   });
 
-  it("is waited for also before it has served anything, where that may pass", async () => {
-    const { server, generate, later } = watched();
-    server.does = () => "fails";
-    later(300, { does: () => "serves" });
-    expect(await generate()).toMatchObject(served);
-  });
+  it.each<Does>(["fails", "is busy"])(
+    "is waited for also before it has served anything, where that may pass: it %s",
+    async (does) => {
+      const { server, generate, later } = watched();
+      server.does = () => does;
+      later(300, { does: () => "serves" });
+      expect(await generate()).toMatchObject(served);
+    },
+  );
 });
 
 describe("a request that fails while the engine serves others", () => {
@@ -245,16 +249,19 @@ describe("a request that fails while the engine serves others", () => {
     expect(clock.now()).toBeGreaterThan(600_000);
   });
 
-  it("is sent again until patience is over where access is denied to it: others have it", async () => {
-    const { clock, server, generate, later, times } = watched();
-    server.does = to("bad", "denies");
-    expect(await generate("bad")).toMatchObject(lost);
-    expect(clock.now()).toBeGreaterThanOrEqual(600_000);
-    expect(times("bad")).toBeLessThan(130); // and not all the time
-    server.does = to("poor", "denies");
-    later(300, { does: () => "serves" });
-    expect(await generate("poor")).toMatchObject(served);
-  });
+  it.each<Does>(["denies", "is busy"])(
+    "is sent again until patience is over where it is not about it: it %s",
+    async (does) => {
+      const { clock, server, generate, later, times } = watched();
+      server.does = to("bad", does);
+      expect(await generate("bad")).toMatchObject(lost);
+      expect(clock.now()).toBeGreaterThanOrEqual(600_000);
+      expect(times("bad")).toBeLessThan(130); // and not all the time
+      server.does = to("poor", does);
+      later(300, { does: () => "serves" });
+      expect(await generate("poor")).toMatchObject(served);
+    },
+  );
 
   it("hears of it when another one is served: the engine need not be tried", async () => {
     const { clock, server, generate, asked } = watched();

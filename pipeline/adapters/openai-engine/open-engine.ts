@@ -156,7 +156,7 @@ export function openEngine(config: OpenEngineConfig, ports: EnginePorts = {}): E
 
       failures += 1;
       // What lasts is not asked for again, nor what took a long time to fail: whoever asks may know more.
-      if (refusal !== undefined || failure.kind === "time-out" || failures >= config.maxAttempts) {
+      if (!failure.passing || failure.kind === "time-out" || failures >= config.maxAttempts) {
         const reason = `${server.baseUrl}: ${failure.fault}`;
         return { kind: "engine-failed", reason, attempts: attempt + 1, ...(refusal && { refusal }) };
       }

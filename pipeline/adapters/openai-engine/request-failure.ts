@@ -23,9 +23,11 @@ const lastingServerErrors = new Set([501, 505]); // not implemented, HTTP versio
 /** Statuses with which a server refuses one request for what is in it, and serves the next. */
 const refusingStatuses = new Set([400, 413, 414, 422]);
 
-/** Undefined of a failure that may pass. */
+const overloadStatuses = new Set([429, 503]);
+
+/** Undefined of a failure that is no refusal. Only one for overload may pass. */
 export function refusalOf({ passing, status = 0 }: RequestFailure): Refusal | undefined {
-  if (passing) return undefined;
+  if (passing) return overloadStatuses.has(status) ? "overload" : undefined;
   return refusingStatuses.has(status) ? "request" : "access";
 }
 

@@ -64,6 +64,7 @@ describe("a fault that may pass", () => {
       kind: "engine-failed",
       reason: `${server.baseUrl}: HTTP 503: model is loading`,
       attempts: 4,
+      refusal: "overload",
     });
     expect(server.log).toHaveLength(4);
   });
