@@ -29,10 +29,11 @@ const eventSchema = z.object({
   error: z.null().optional(),
 });
 
+/** An error's code, of an event that is one; vLLM before 0.10 had it at the top. */
 const errorSchema = z.union([
-  z.object({ error: z.looseObject({ code: z.unknown().optional() }) }),
-  z.object({ error: z.string() }).transform(({ error }) => ({ error: { message: error, code: undefined } })),
-  z.looseObject({ object: z.literal("error"), code: z.unknown().optional() }).transform((error) => ({ error })), // vLLM before 0.10
+  z.object({ error: z.object({ code: z.unknown().optional() }) }).transform(({ error }) => error.code),
+  z.object({ error: z.string() }).transform(() => undefined),
+  z.object({ object: z.literal("error"), code: z.unknown().optional() }).transform(({ code }) => code),
 ]);
 
 const countedSchema = z.object({ completion_tokens: z.number() });
@@ -74,7 +75,7 @@ export class StreamedReply {
     const parsed = eventSchema.safeParse(event);
     if (!parsed.success) {
       const error = errorSchema.safeParse(event);
-      if (error.success) throw reported(error.data.error);
+      if (error.success) throw reported(Number(error.data), messageOf(event));
       throw new StreamFault(`an event that is no part of a completion (${describeIssue(event, parsed.error)})`);
     }
     const { choices, usage } = parsed.data;
@@ -120,9 +121,7 @@ function parseJson(data: string): unknown {
 }
 
 /** An error with one of HTTP's statuses is what it would have been as a reply of its own. */
-function reported(error: { code?: unknown }): Error {
-  const message = messageOf(error);
-  const code = Number(error.code);
+function reported(code: number, message: string): Error {
   if (code >= 400 && code < 600) return new APIError(code, { message }, undefined, new Headers());
   return new StreamFault(`an error in the stream${message === "" ? "" : `: ${message}`}`);
 }
