@@ -12,6 +12,7 @@ import {
   type AdoptedOptions,
   type AdoptedRun,
   canAdopt,
+  endProcess,
   launcher,
   startAdoptedSctir,
 } from "../helpers/kill-storm-process.ts";
@@ -66,10 +67,12 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const withinProgram = (out: string, end: Promise<unknown>) => {
+  /** Waits until a program runs, or nothing any more. */
+  const withinProgram = (end: Promise<unknown>) => {
     const over = new AbortController();
     void end.then(() => over.abort());
-    return reached({ at: "program", milliseconds: 0 }, { out, pid: 0, marker, output: () => "" }, false, over.signal);
+    const watched = { out: folder, pid: 0, marker, output: () => "" };
+    return reached({ at: "program", milliseconds: 0 }, watched, false, over.signal);
   };
 
   /** A run within a program. */
@@ -77,7 +80,7 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
     const out = join(folder, name);
     const args = ["run", config, "--out", out];
     const run = startAdoptedSctir(args, options);
-    await withinProgram(out, run.ended);
+    await withinProgram(run.ended);
     return { run, out, args, rows: rowsOf(out, "turns.jsonl").length };
   }
 
@@ -118,8 +121,10 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
     const out = join(folder, "nohup");
     const script = '{ nohup "$0" "$1" run "$2" --out "$3"; echo "$?" > "$3/exit"; } 2>&1 </dev/null | head -1';
     const shell = execa("bash", ["-c", script, process.execPath, launcher, config, out]);
-    await withinProgram(out, shell);
-    process.kill(holderOf(out) ?? 0, "SIGHUP");
+    await withinProgram(shell);
+    const holder = holderOf(out);
+    if (holder === undefined) throw new Error("Nobody holds the run.");
+    process.kill(holder, "SIGHUP");
     const { stdout, stderr } = await shell;
     expect(stdout).toContain("load: 8 problems");
     expect(stderr).toBe("");
@@ -130,8 +135,12 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
   /** Interrupts a command while it writes a file. */
   async function interruptedAt(file: string, args: readonly string[]): Promise<string> {
     const run = startAdoptedSctir(args, { hold: { name: file, milliseconds: 700 } });
-    await until(() => run.output().includes(dwelling));
-    return interruptedBy(run, (pid) => process.kill(pid, "SIGINT"));
+    let isOver = false;
+    void run.ended.then(() => {
+      isOver = true;
+    });
+    await until(() => isOver || run.output().includes(dwelling));
+    return interruptedBy(run, (pid) => endProcess(pid, "SIGINT"));
   }
 
   it("ends a run in any of its stages, and a stage that is a command of its own; the same command goes on", async () => {

@@ -62,7 +62,8 @@ export function tour(draw: Draw, runMilliseconds: number): Aim[] {
 /** Some aims of the tour, and others at random, with and without dwelling. */
 export function wander(draw: Draw, runMilliseconds: number): Aim[] {
   return tour(draw, runMilliseconds).flatMap((aim): Aim[] => {
-    const others: Aim[] = draw() < 0.1 ? [{ at: "time", milliseconds: Math.floor(draw() * runMilliseconds) }] : [];
+    // Rather early: what a run has done already, it need not do again.
+    const others: Aim[] = draw() < 0.1 ? [{ at: "time", milliseconds: Math.floor(draw() ** 2 * runMilliseconds) }] : [];
     if (draw() < 0.5) return others;
     if (aim.at !== "rename" || draw() < 0.5) return [...others, aim];
     return [...others, { at: "rename", name: aim.name }];

@@ -56,13 +56,13 @@ export class Episode {
   async strike(strike: Strike, isHasty: boolean): Promise<string[] | undefined> {
     if (isBeyond(strike.aim, this.out)) return undefined;
     while (!this.isOver) {
-      const { exitCode, phases, output } = await this.#run(this.#commands[0] ?? [], strike);
+      const { exitCode, phases, run } = await this.#run(this.#commands[0] ?? [], strike);
       if (!isHasty) await this.#settle();
       if (exitCode === 0) {
         this.#commands.shift();
         continue;
       }
-      if (!exitCodesOf(strike.ending, !phases.includes("start")).includes(exitCode)) this.#unexpected(exitCode, output);
+      if (!exitCodesOf(strike.ending, !phases.includes("start")).includes(exitCode)) this.#unexpected(exitCode, run);
       if (isHard(strike.ending)) this.hardKills += 1;
       return phases;
     }
@@ -72,8 +72,9 @@ export class Episode {
   /** Lets the run go to its end, and judges what comes of it. */
   async finish(): Promise<void> {
     while (!this.isOver) {
-      const { exitCode, output } = await this.#run(this.#commands.shift() ?? []);
-      if (exitCode !== 0) this.#unexpected(exitCode, output);
+      const { exitCode, run } = await this.#run(this.#commands.shift() ?? []);
+      await this.#settle();
+      if (exitCode !== 0) this.#unexpected(exitCode, run);
     }
     await this.#settle();
     const { reference, variant } = this.#setting;
@@ -114,16 +115,16 @@ export class Episode {
     const exitCode = await Promise.race([run.ended, sleep(patienceMilliseconds, undefined, { ref: false })]);
     if (exitCode === undefined) endProcess(pid, "SIGKILL");
     if (strike?.ending === "SIGKILL") phases.push(...phasesOf(out, pid, rows));
-    if (/this is a bug|^ +at /mu.test(run.output())) this.faults.push(`a stack trace:\n${run.output()}`);
     this.faults.push(...this.journal.look());
     this.story.push(`${command[0]}, ${JSON.stringify(strike ?? "to its end")}: ${exitCode}, ${phases.join(", ")}`);
-    return { exitCode: exitCode ?? Number.NaN, phases, output: run.output() };
+    return { exitCode: exitCode ?? Number.NaN, phases, run };
   }
 
   /** Waits for the end of all that was started. */
   async #settle(): Promise<void> {
     for (const run of this.#unsettled.splice(0)) {
       const orphans = await run.orphans();
+      if (/this is a bug|^ +at /mu.test(run.output())) this.faults.push(`a stack trace:\n${run.output()}`);
       this.orphans += orphans.length;
       this.faults.push(...orphans.map((orphan) => `an orphan: ${orphan}`));
     }
@@ -131,8 +132,8 @@ export class Episode {
     if (files.length > 0) this.faults.push(`files left in the temporary directory: ${files}`);
   }
 
-  #unexpected(exitCode: number, output: string): void {
-    this.faults.push(`exit code ${exitCode} (NaN: none):\n${output}`);
+  #unexpected(exitCode: number, run: AdoptedRun): void {
+    this.faults.push(`exit code ${exitCode} (NaN: none):\n${run.output()}`);
   }
 }
 

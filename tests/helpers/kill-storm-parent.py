@@ -52,15 +52,19 @@ def main() -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores
         os.execv(command[0], command)
     tell(str(pid))
+    relaying = threading.Thread(target=relay, args=[terminal], daemon=True)
     if has_terminal:
-        threading.Thread(target=relay, args=[terminal], daemon=True).start()
+        relaying.start()
     while True:
         try:
             ended, status = os.wait()
         except ChildProcessError:
-            os._exit(0)
+            break
         if ended == pid:
             tell(str(os.waitstatus_to_exitcode(status)))
+    if has_terminal:
+        relaying.join(10)  # what was printed last
+    os._exit(0)
 
 
 main()
