@@ -5,14 +5,14 @@ import { openRunDirectory, readSummary } from "../adapters/run-directory/run-dir
 import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
-import { voteKey } from "../artifacts/identifier.ts";
+import type { Candidate } from "../artifacts/candidate.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { reasoningRules } from "../core/strategy.ts";
-import { sum } from "../core/sum.ts";
 import { UserError } from "../core/user-error.ts";
 import { lotsOf, vote, voteRuleOf } from "../core/vote.ts";
 import { CheckpointBuilder, readSelected } from "../stages/generate.ts";
+import { PackedCandidates } from "../stages/packed-candidates.ts";
 import type { RunStore } from "../stages/ports.ts";
 import { printJson, printLine } from "./output.ts";
 import { resultTable } from "./result-table.ts";
@@ -107,26 +107,35 @@ async function progressOf(store: RunStore, { config, profile, stages }: Manifest
   const lastTurnMilliseconds = builder.turns > 0 ? builder.lastEnd : null;
   const { open, finished } = builder.checkpoint;
   const isOver = stages.generate?.complete === 1 && (await store.has(candidatesFile));
-  const ended = isOver ? await Array.fromAsync(store.rows(candidatesFile)) : [...finished.values()];
-  const groups = Map.groupBy(ended, voteKey);
-  const expected = new Map(selected.map((problem) => [problem.problemId, expectedAnswer(problem.answer, policy)]));
-  const complete = [...groups.values()].filter((group) => group.length === width);
+  const ended = isOver ? await packed(store.rows(candidatesFile)) : finished;
   const rule = voteRuleOf(config);
-  const correct = complete.filter((group) => {
-    const [first] = group;
-    return first && vote(group, rule, lotsOf(rule, first)).answer === expected.get(first.problemId);
-  });
+  let [complete, correct] = [0, 0];
+  for (const { problemId, answer } of selected) {
+    for (let replicate = 0; replicate < replicates; replicate += 1) {
+      const group = ended.group(problemId, replicate).map((line) => ended.at(line));
+      if (group.length !== width) continue;
+      complete += 1;
+      const elected = vote(group, rule, lotsOf(rule, { problemId, replicate })).answer;
+      if (elected === expectedAnswer(answer, policy)) correct += 1;
+    }
+  }
   return {
-    problems: { wanted: selected.length * replicates, done: complete.length, correct: correct.length },
+    problems: { wanted: selected.length * replicates, done: complete, correct },
     candidates: {
       wanted: selected.length * replicates * width,
-      done: ended.length,
-      begun: isOver ? ended.length : open.size + finished.size,
+      done: ended.size,
+      begun: isOver ? ended.size : open.size + finished.size,
     },
     turns: builder.turns,
-    tokens: sum([...open.values(), ...finished.values()].map(({ tokens }) => tokens.completion)),
+    tokens: builder.tokens,
     lastTurnMilliseconds,
   };
+}
+
+async function packed(rows: AsyncIterable<Candidate>): Promise<PackedCandidates> {
+  const candidates = new PackedCandidates();
+  for await (const row of rows) candidates.set(row);
+  return candidates;
 }
 
 function describeStatus(status: Status): string {

@@ -10,11 +10,13 @@ import { allowedSeconds } from "../core/budget.ts";
 import { endOfTurn, WorkedTime } from "../core/covered-time.ts";
 import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
+import { sum } from "../core/sum.ts";
 import { type ReasoningRules, startTrace } from "../core/trace.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { lotsOf, vote, voteRuleOf } from "../core/vote.ts";
 import { Admission } from "./admission.ts";
 import { type CandidateProgress, refusalOf, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
+import { PackedCandidates } from "./packed-candidates.ts";
 import type { Observe, RowRefusal, RunStore } from "./ports.ts";
 import { type ReasoningContext, type ReasoningPorts, reason } from "./reason.ts";
 import { VoteGroup } from "./vote-group.ts";
@@ -23,11 +25,15 @@ import { WatchedEngine } from "./watched-engine.ts";
 /** What the journal knows: candidates by key, and how long each vote group was worked on. */
 export interface Checkpoint {
   open: Map<string, CandidateProgress>;
-  finished: Map<string, Candidate>; // of a run near its end, hundreds of thousands
+  finished: PackedCandidates;
   worked: WorkedTime;
 }
 
-export const emptyCheckpoint = (): Checkpoint => ({ open: new Map(), finished: new Map(), worked: new WorkedTime() });
+export const emptyCheckpoint = (): Checkpoint => ({
+  open: new Map(),
+  finished: new PackedCandidates(),
+  worked: new WorkedTime(),
+});
 
 export interface GenerateResult {
   /** Whether every candidate has ended, so that candidates.jsonl is written. */
@@ -40,6 +46,7 @@ export interface GenerateResult {
 export class CheckpointBuilder {
   readonly checkpoint = emptyCheckpoint();
   turns = 0;
+  tokens = 0; // generated
   /** When the last turn was over, in milliseconds of the run. */
   lastEnd = 0;
   readonly #problems: ReadonlyMap<string, SelectedProblem>;
@@ -59,17 +66,19 @@ export class CheckpointBuilder {
     if (!problem) return { reason: `${row.problemId} is not in selected.jsonl`, repeated: false };
     const { open, finished, worked } = this.checkpoint;
     const before = open.get(key);
-    const refusal = refusalOf(row, before?.trace.turns ?? finished.get(key)?.turns ?? 0, finished.has(key));
+    const ended = before ? undefined : finished.get(row);
+    const refusal = refusalOf(row, before?.trace.turns ?? ended?.turns ?? 0, ended !== undefined);
     if (refusal) return refusal;
     const after = withTurn(this.#rules, before ?? this.#begin(problem, row), row);
     if (after.trace.ended) {
       open.delete(key);
-      finished.set(key, toCandidate(after, this.#policy));
+      finished.set(toCandidate(after, this.#policy));
     } else {
       open.set(key, after);
     }
     worked.add(voteKey(row), row);
     this.turns += 1;
+    this.tokens += row.tokens.completion;
     this.lastEnd = Math.max(this.lastEnd, endOfTurn(row));
     return undefined;
   }
@@ -82,7 +91,7 @@ export class CheckpointBuilder {
   keep(candidate: Candidate): void {
     const { open, finished } = this.checkpoint;
     open.delete(candidateKey(candidate));
-    finished.set(candidateKey(candidate), candidate);
+    finished.set(candidate);
   }
 
   /** Whether these are so many candidates, all of which have ended: no engine is needed then. */
@@ -115,43 +124,58 @@ export async function runGenerate(
     if (event.kind === "turn") turns += 1;
     ports.observe(event);
   };
-  const candidates = await generateCandidates(problems, checkpoint, { ...ports, observe }, context);
-  const { width, replicates } = context.config.sampling;
-  const complete = candidates.length === problems.length * replicates * width;
+  const groups = await workOn(problems, checkpoint, { ...ports, observe }, context);
+  const complete = groups.every(({ isComplete }) => isComplete);
   if (complete) {
-    checkAnythingWasEvaluated(candidates);
-    await store.replace(candidatesFile, candidates.sort(byKey));
+    checkAnythingWasEvaluated(finishedIn(groups));
+    await store.replace(candidatesFile, finishedIn(groups.toSorted(byGroup)));
   }
-  return { complete, candidates: candidates.length, turns };
+  return { complete, candidates: sum(groups.map(({ finishedCount }) => finishedCount)), turns };
 }
 
-/**
- * The finished candidates of all problems: all of them, unless `stopping` was set off. The checkpoint's are taken out of it.
- * There is no barrier between turns, nor in `throughput` mode between problems; `exam` takes one problem at a time, and
- * none begins before the vote on the one before is final.
- */
+/** The finished candidates of all problems: all of them, unless `stopping` was set off. */
 export async function generateCandidates(
   problems: readonly SelectedProblem[],
   checkpoint: Checkpoint,
   ports: ReasoningPorts,
   context: GenerateContext,
 ): Promise<Candidate[]> {
+  return [...finishedIn(await workOn(problems, checkpoint, ports, context))];
+}
+
+/** Group by group: all candidates at once would fill the memory. */
+function* finishedIn(groups: readonly VoteGroup[]): Generator<Candidate> {
+  for (const { finished } of groups) yield* finished;
+}
+
+function byGroup(a: VoteGroup, b: VoteGroup): number {
+  return byKey({ ...a.problem, replicate: a.replicate }, { ...b.problem, replicate: b.replicate });
+}
+
+/**
+ * Goes on with the candidates of all problems, in groups that are voted on, until all have ended or `stopping` is set off.
+ * There is no barrier between turns, nor in `throughput` mode between problems; `exam` takes one problem at a time, and
+ * none begins before the vote on the one before is final. What has ended is added to the checkpoint.
+ */
+async function workOn(
+  problems: readonly SelectedProblem[],
+  checkpoint: Checkpoint,
+  ports: ReasoningPorts,
+  context: GenerateContext,
+): Promise<VoteGroup[]> {
   const { config, stopping } = context;
   const groups = inOrder(problems, config).map(([problem, replicate]) =>
     voteGroup(problem, replicate, checkpoint, context),
   );
-  checkpoint.open.clear();
-  checkpoint.finished.clear();
+  checkpoint.open.clear(); // the groups have them
   const wanted = groups.length * config.sampling.width;
-  const already = groups.reduce((sum, { finished }) => sum + finished.length, 0);
+  const already = sum(groups.map(({ finishedCount }) => finishedCount));
   ports.observe({ kind: "started", problems: groups.length, candidates: wanted, finished: already });
 
   await new GenerateRun(groups, ports, context).work();
-  const candidates = groups.flatMap(({ finished }) => finished);
-  if (candidates.length < wanted && !stopping.aborted) {
-    throw new Error(`${wanted - candidates.length} candidates did not end`);
-  }
-  return candidates;
+  const lacking = groups.filter(({ isComplete }) => !isComplete).length;
+  if (lacking > 0 && !stopping.aborted) throw new Error(`candidates of ${lacking} votes did not end`);
+  return groups;
 }
 
 function voteGroup(
@@ -161,18 +185,13 @@ function voteGroup(
   { config, rules }: GenerateContext,
 ): VoteGroup {
   const { problemId } = problem;
-  const start = startTrace(rules.profile, problem.statement);
-  const open: CandidateProgress[] = [];
-  const finished: Candidate[] = [];
-  for (let candidate = 0; candidate < config.sampling.width; candidate += 1) {
-    const key = { problemId, replicate, candidate };
-    const row = checkpoint.finished.get(candidateKey(key));
-    if (row) finished.push(row);
-    else open.push(checkpoint.open.get(candidateKey(key)) ?? startProgress(key, start));
-  }
+  const { width } = config.sampling;
+  const keys = Array.from({ length: width }, (_, candidate) => candidateKey({ problemId, replicate, candidate }));
   return new VoteGroup(problem, replicate, {
-    open,
-    finished,
+    width,
+    start: startTrace(rules.profile, problem.statement),
+    begun: keys.map((key) => checkpoint.open.get(key)).filter((progress) => progress !== undefined),
+    finished: checkpoint.finished,
     secondsBefore: checkpoint.worked.seconds(voteKey({ problemId, replicate })),
   });
 }
@@ -231,7 +250,7 @@ class GenerateRun {
     this.#ports = { ...ports, engine: this.#watch ?? ports.engine };
     this.#admission = new Admission({ ...ports, firstGuess: sampling.maxTokens / 2 });
     this.#beganAt = ports.clock.now();
-    this.#yetToCome = new Set(groups.filter(({ open }) => open.length > 0));
+    this.#yetToCome = new Set(groups.filter(({ isComplete }) => !isComplete));
   }
 
   async work(): Promise<void> {
@@ -316,7 +335,7 @@ class GenerateRun {
     for (const { group, candidate, at } of this.#endedByBudget) {
       const reason = this.#watch.absenceAt(at);
       if (reason === undefined) continue;
-      group.replace(candidate, { ...candidate, outcome: "engine-failed", meta: { ...candidate.meta, reason } });
+      group.finish({ ...candidate, outcome: "engine-failed", meta: { ...candidate.meta, reason } });
     }
   }
 
@@ -361,7 +380,7 @@ class GenerateRun {
 
   #concludeIfComplete(group: VoteGroup): void {
     const { config } = this.#context;
-    if (group.finished.length < config.sampling.width) return;
+    if (!group.isComplete) return;
     group.stopClock();
     this.#yetToCome.delete(group);
     const { problem, replicate } = group;
@@ -382,11 +401,16 @@ function* units(groups: readonly VoteGroup[]): Generator<Unit> {
  * A set whose every candidate was lost to the engine has evaluated nothing: an error, never a 0 %. The candidates are
  * not written then, so that the same command tries them again.
  */
-export function checkAnythingWasEvaluated(candidates: readonly Candidate[]): void {
-  const sets = Map.groupBy(candidates, ({ problemId }) => problemId.slice(0, problemId.indexOf("/")));
-  for (const [set, ofSet] of sets) {
-    if (ofSet.some(({ outcome }) => outcome !== "engine-failed")) continue;
-    const reason = ofSet[0]?.meta?.reason;
+export function checkAnythingWasEvaluated(candidates: Iterable<Candidate>): void {
+  const lost = new Map<string, unknown>(); // why the first of a set was
+  const evaluated = new Set<string>();
+  for (const { problemId, outcome, meta } of candidates) {
+    const set = problemId.slice(0, problemId.indexOf("/"));
+    if (outcome !== "engine-failed") evaluated.add(set);
+    else if (!lost.has(set)) lost.set(set, meta?.reason);
+  }
+  for (const [set, reason] of lost) {
+    if (evaluated.has(set)) continue;
     throw new UserError(
       `Every candidate of ${set} was lost to the engine, so nothing was evaluated. The first: ${reason}`,
       {

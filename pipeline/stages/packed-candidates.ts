@@ -1,0 +1,105 @@
+import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
+import type { CandidateKey } from "../artifacts/identifier.ts";
+import { NumberColumn } from "../core/number-column.ts";
+
+/**
+ * Candidates by key, packed, as a run has hundreds of thousands: each is a line in columns of numbers, about sixty bytes
+ * where an object takes three hundred. They are unpacked when they are looked at.
+ */
+export class PackedCandidates {
+  readonly #lines = new Map<string, number[][]>(); // by problemId, replicate and candidate
+  readonly #problem = new NumberColumn(Int32Array);
+  readonly #replicate = new NumberColumn(Int32Array);
+  readonly #candidate = new NumberColumn(Int32Array);
+  readonly #outcome = new NumberColumn(Uint8Array);
+  readonly #rawAnswer = new NumberColumn(Int32Array);
+  readonly #answer = new NumberColumn(Int32Array);
+  readonly #turns = new NumberColumn(Float64Array);
+  readonly #promptTokens = new NumberColumn(Float64Array);
+  readonly #completionTokens = new NumberColumn(Float64Array);
+  readonly #milliseconds = new NumberColumn(Float64Array);
+  readonly #meta = new NumberColumn(Int32Array); // as JSON
+  readonly #texts = new NumberedTexts();
+
+  get size(): number {
+    return this.#problem.length;
+  }
+
+  /** Adds a candidate, or puts it in the place of the one with its key. Returns its line, from 0. */
+  set(row: Candidate): number {
+    const line = this.#lineFor(row);
+    this.#problem.set(line, this.#texts.number(row.problemId));
+    this.#replicate.set(line, row.replicate);
+    this.#candidate.set(line, row.candidate);
+    this.#outcome.set(line, candidateOutcomes.indexOf(row.outcome));
+    this.#rawAnswer.set(line, this.#texts.number(row.rawAnswer));
+    this.#answer.set(line, this.#texts.number(row.answer));
+    this.#turns.set(line, row.turns);
+    this.#promptTokens.set(line, row.tokens.prompt);
+    this.#completionTokens.set(line, row.tokens.completion);
+    this.#milliseconds.set(line, row.milliseconds);
+    this.#meta.set(line, this.#texts.number(row.meta && JSON.stringify(row.meta)));
+    return line;
+  }
+
+  has(key: CandidateKey): boolean {
+    return this.#lines.get(key.problemId)?.[key.replicate]?.[key.candidate] !== undefined;
+  }
+
+  get({ problemId, replicate, candidate }: CandidateKey): Candidate | undefined {
+    const line = this.#lines.get(problemId)?.[replicate]?.[candidate];
+    return line === undefined ? undefined : this.at(line);
+  }
+
+  at(line: number): Candidate {
+    const row: Candidate = {
+      problemId: this.#texts.text(this.#problem.at(line)) ?? "",
+      replicate: this.#replicate.at(line),
+      candidate: this.#candidate.at(line),
+      outcome: candidateOutcomes[this.#outcome.at(line)] ?? "no-answer",
+      turns: this.#turns.at(line),
+      tokens: { prompt: this.#promptTokens.at(line), completion: this.#completionTokens.at(line) },
+      milliseconds: this.#milliseconds.at(line),
+    };
+    const rawAnswer = this.#texts.text(this.#rawAnswer.at(line));
+    const answer = this.#texts.text(this.#answer.at(line));
+    const meta = this.#texts.text(this.#meta.at(line));
+    if (rawAnswer !== undefined) row.rawAnswer = rawAnswer;
+    if (answer !== undefined) row.answer = answer;
+    if (meta !== undefined) row.meta = JSON.parse(meta);
+    return row;
+  }
+
+  /** The lines of a problem's candidates in a replicate, by candidate number. */
+  group(problemId: string, replicate: number): number[] {
+    return (this.#lines.get(problemId)?.[replicate] ?? []).filter((line) => line !== undefined); // not those between
+  }
+
+  #lineFor({ problemId, replicate, candidate }: CandidateKey): number {
+    const ofProblem = this.#lines.get(problemId) ?? [];
+    this.#lines.set(problemId, ofProblem);
+    ofProblem[replicate] ??= [];
+    ofProblem[replicate][candidate] ??= this.size;
+    return ofProblem[replicate][candidate];
+  }
+}
+
+/** Texts by number, of which equal ones have the same; 0 is none. */
+class NumberedTexts {
+  readonly #texts: (string | undefined)[] = [undefined];
+  readonly #numbers = new Map<string, number>();
+
+  number(text: string | undefined): number {
+    if (text === undefined) return 0;
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.#texts.push(text) - 1;
+      this.#numbers.set(text, number);
+    }
+    return number;
+  }
+
+  text(number: number): string | undefined {
+    return this.#texts[number];
+  }
+}
