@@ -5,7 +5,7 @@ const lookEverySecondsAtMost = 5;
 const looksPerPatience = 20;
 
 /** A request that fails so often although the engine serves others in between is at fault itself. */
-const failuresAtMost = 2;
+const failuresAtMost = 3;
 
 /** A request under which the engine goes away so often may be why it does. */
 const outagesAtMost = 8;

@@ -207,12 +207,12 @@ describe("an engine that fails or refuses every request, and answers when it is 
 });
 
 describe("a request that fails while the engine serves others", () => {
-  it.each<Does>(["refuses", "fails"])("is lost after a second try: it %s it", async (does) => {
+  it.each<Does>(["refuses", "fails"])("is lost after a third try: it %s it", async (does) => {
     const { server, generate, times } = watched();
     server.does = to("bad", does);
     const others = Promise.all(Array.from({ length: 5 }, (_, n) => generate(`p${n}`)));
     expect(await generate("bad")).toMatchObject(lost);
-    expect(times("bad")).toBe(2);
+    expect(times("bad")).toBe(3);
     for (const one of await others) expect(one).toMatchObject(served);
   });
 
@@ -225,10 +225,10 @@ describe("a request that fails while the engine serves others", () => {
     for (let problem = 0; problem < 10; problem += 1) expect(await generate(String(problem))).toMatchObject(lost);
   });
 
-  it("is not lost where the second try goes well", async () => {
+  it("is not lost where the third try goes well", async () => {
     const { server, generate } = watched();
     let tries = 0;
-    server.does = ({ maxTokens }) => (maxTokens > 1 && tries++ === 0 ? "refuses" : "serves");
+    server.does = ({ maxTokens }) => (maxTokens > 1 && tries++ < 2 ? "refuses" : "serves");
     expect(await generate("bad")).toMatchObject(served);
   });
 
@@ -238,12 +238,12 @@ describe("a request that fails while the engine serves others", () => {
     server.does = ({ maxTokens }) => {
       if (maxTokens === 1) return "serves";
       tries += 1;
-      if (tries === 2) {
+      if (tries === 3) {
         server.isAway = true;
         later(599, { isAway: false });
         return "fails";
       }
-      return tries < 4 ? does : "serves";
+      return tries < 6 ? does : "serves";
     };
     expect(await generate()).toMatchObject(served);
     expect(clock.now()).toBeGreaterThan(600_000);
@@ -290,8 +290,8 @@ describe("what is asked of an engine to see whether it serves", () => {
     const control = { maxTokens: 1, onText: undefined, promptTokensAtMost: undefined };
     const probes = asked.filter(({ maxTokens }) => maxTokens === 1);
     expect(probes).toMatchObject([
-      ...Array.from({ length: 2 }, () => ({ prompt: "1 + 1 =", text: "", seed: 7 })),
-      ...Array.from({ length: 2 }, () => ({ requestId: "set/good:0:0:0", prompt: "good", text: "so far", seed: 8 })),
+      ...Array.from({ length: 3 }, () => ({ prompt: "1 + 1 =", text: "", seed: 7 })),
+      ...Array.from({ length: 3 }, () => ({ requestId: "set/good:0:0:0", prompt: "good", text: "so far", seed: 8 })),
     ]);
     for (const probe of probes) expect({ ...control, ...probe }).toMatchObject(control);
   });
