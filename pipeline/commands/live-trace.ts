@@ -37,6 +37,11 @@ export class LiveTrace {
     }
   };
 
+  /** Nothing more will come. */
+  close(): void {
+    if (this.#shown !== undefined) this.#write("\n(broken off)\n");
+  }
+
   #finish(row: Turn): void {
     const turn = `${candidateKey(row)}:${row.turn}`;
     const text = this.#growing.get(turn) ?? "";

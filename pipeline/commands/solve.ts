@@ -95,6 +95,7 @@ export const command: CommandModule<unknown, SolveArguments> = {
       if (json) printJson({ answer: elected.answer, tally: elected.tally, candidates, turns });
       else printVote(elected, candidates);
     } finally {
+      trace.close();
       await Promise.allSettled([engine.close(), sandbox.close()]);
     }
   },

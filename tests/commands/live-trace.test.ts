@@ -115,6 +115,14 @@ describe("a trace that grows", () => {
     ]);
   });
 
+  it("ends with the command, on a line of its own", () => {
+    trace.close();
+    expect(screen).toBe("");
+    trace.tell(turnOf(0), "The ans");
+    trace.close();
+    expect(lines()).toEqual(["── candidate 0, turn 0", "The ans", "(broken off)", ""]);
+  });
+
   it("sends no control character to the terminal, however the pieces are cut", () => {
     for (const piece of ["\u001b", "[31mred\u0007", "\u009b2J", "\u202e"]) trace.tell(turnOf(0), piece);
     finish(0, "\u001b[31mred\u0007\u009b2J\u202e\u001b]0;title");
