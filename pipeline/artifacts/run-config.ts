@@ -137,6 +137,7 @@ export const runConfigSchema = z.strictObject({
       topP: z.number().positive().max(1).default(1),
       maxTokens: positive.default(2048).describe("per turn"),
       seed: z.number().int().default(42),
+      logprobs: z.boolean().default(false).describe("record how sure the model was of its tokens, for votes by score"),
       replicates: positive.max(mostReplicates).default(1),
     })
     .prefault({}),

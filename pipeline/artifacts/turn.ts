@@ -1,9 +1,13 @@
 import { z } from "zod";
 import { executionSchema } from "./execution.ts";
-import { candidateKeyFields, count, freeData, meta, milliseconds, mostTurns } from "./identifier.ts";
+import { candidateKeyFields, count, meta, milliseconds, mostTurns } from "./identifier.ts";
 
 /** Why the engine ended a turn: it asked for execution, ended its answer, or ran out of tokens. */
 export const turnFinishes = ["code", "stop", "length"] as const;
+
+/** How sure the model was of the tokens that it wrote: natural logarithms of their probabilities, summed up. */
+export const tokenLogProbabilitiesSchema = z.strictObject({ tokens: count, mean: z.number(), lowest: z.number() });
+export type TokenLogProbabilities = z.infer<typeof tokenLogProbabilitiesSchema>;
 
 /** One finished model message and the execution it asked for: a line of turns.jsonl, the journal. */
 export const turnSchema = z.strictObject({
@@ -21,7 +25,7 @@ export const turnSchema = z.strictObject({
   firstTokenMilliseconds: milliseconds.optional(),
   milliseconds,
   endpoint: z.string().optional(),
-  logprobs: freeData.optional(),
+  logprobs: tokenLogProbabilitiesSchema.optional(),
   meta,
 });
 export type Turn = z.infer<typeof turnSchema>;

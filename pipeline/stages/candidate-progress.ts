@@ -14,6 +14,8 @@ export interface CandidateProgress {
   trace: Trace;
   tokens: { prompt: number; completion: number };
   milliseconds: number;
+  /** The sum of its tokens' log probabilities, and of how many; where they were asked for. */
+  logprobs?: { sum: number; tokens: number };
   /** How the last of its programs ended, if it ran any. */
   lastExecution?: ExecutionOutcome;
   /** An upper bound of the tokens in prompt and text, known once a turn has been counted by the engine. */
@@ -49,8 +51,13 @@ export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row
     },
     milliseconds: progress.milliseconds + row.milliseconds + (row.execution?.milliseconds ?? 0),
     ...(lastExecution === undefined ? {} : { lastExecution }),
+    ...(row.logprobs === undefined ? {} : { logprobs: plus(progress.logprobs, row.logprobs) }),
     ...(trace.ended || trace.text === "" ? {} : { tokensAtMost: tokensAtMost(row, trace.writtenBack) }),
   };
+}
+
+function plus(before = { sum: 0, tokens: 0 }, { mean, tokens }: NonNullable<Turn["logprobs"]>) {
+  return { sum: before.sum + mean * tokens, tokens: before.tokens + tokens };
 }
 
 /** A row has code exactly where that was to be run. */
@@ -68,7 +75,7 @@ const tokenizationSlack = 16;
 
 /** The candidate's row, once its trace has ended or the run ended it for another reason. */
 export function toCandidate(
-  { key, trace, tokens, milliseconds, lastExecution }: CandidateProgress,
+  { key, trace, tokens, milliseconds, lastExecution, logprobs }: CandidateProgress,
   policy: AnswerPolicy,
   endedBy?: Extract<CandidateOutcome, "context-full" | "budget" | "decided" | "engine-failed">,
 ): Candidate {
@@ -79,6 +86,7 @@ export function toCandidate(
   const meta = {
     ...(trace.ended?.pruned ? { pruned: true } : {}),
     ...(lastExecution === undefined ? {} : { lastExecution }),
+    ...(logprobs === undefined ? {} : { meanLogProbability: logprobs.sum / logprobs.tokens }),
   };
   return {
     ...key,

@@ -6,7 +6,7 @@ import type { Isolation, Manifest } from "../artifacts/manifest.ts";
 import type { Problem } from "../artifacts/problem.ts";
 import type { ProblemSource } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
-import type { Turn } from "../artifacts/turn.ts";
+import type { TokenLogProbabilities, Turn } from "../artifacts/turn.ts";
 
 /** A continuation that is wanted of the model. */
 export interface GenerationRequest {
@@ -25,6 +25,8 @@ export interface GenerationRequest {
   seed: number;
   stop: readonly string[];
   keepStop: boolean;
+  /** Ask for the probabilities of the tokens written. */
+  logprobs?: boolean;
   signal?: AbortSignal;
   /** Is told the text piece by piece where the engine streams; undefined when it begins, and when it begins anew. */
   onText?: (piece: string | undefined) => void;
@@ -38,6 +40,7 @@ export interface Generation {
   finish: "stop" | "length";
   stopString?: string;
   tokens: { prompt: number; completion: number; cached?: number };
+  logprobs?: TokenLogProbabilities;
   milliseconds: number;
   firstTokenMilliseconds?: number;
   endpoint?: string;

@@ -99,6 +99,7 @@ async function reasonOn(
       seed,
       stop: rules.profile.stop,
       keepStop: rules.profile.keepStop,
+      logprobs: config.sampling.logprobs,
       signal: cut,
     });
     if (generation.kind === "aborted") {
@@ -206,7 +207,7 @@ interface TurnParts {
 
 function turnRow(key: CandidateKey, turn: number, parts: TurnParts): Turn {
   const { seed, startedAt, finish, generation, decision, execution, meta } = parts;
-  const { requestId, text, stopString, tokens, firstTokenMilliseconds, milliseconds, endpoint } = generation;
+  const { requestId, text, stopString, tokens, firstTokenMilliseconds, milliseconds, endpoint, logprobs } = generation;
   return {
     ...key,
     turn,
@@ -222,6 +223,7 @@ function turnRow(key: CandidateKey, turn: number, parts: TurnParts): Turn {
     ...(firstTokenMilliseconds === undefined ? {} : { firstTokenMilliseconds: Math.round(firstTokenMilliseconds) }),
     milliseconds: Math.round(milliseconds),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(logprobs === undefined ? {} : { logprobs }),
     ...(Object.keys(meta).length === 0 ? {} : { meta }),
   };
 }

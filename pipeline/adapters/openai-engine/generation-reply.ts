@@ -19,12 +19,25 @@ const ending = {
 const replyOf = <Choice extends z.ZodType>(choice: Choice) =>
   z.object({ choices: z.tuple([choice]).rest(z.unknown()), usage: usageSchema.nullish().catch(undefined) });
 
-const completionSchema = replyOf(z.object({ text: z.string(), ...ending }));
-const chatSchema = replyOf(z.object({ message: z.object({ content: z.string() }), ...ending }));
+/** The log probabilities of the tokens written, in the shape of /completions and in that of /chat/completions. */
+export const logprobsSchema = z
+  .union([
+    z.object({ token_logprobs: z.array(z.number().nullable()) }).transform((each) => each.token_logprobs),
+    z
+      .object({ content: z.array(z.object({ logprob: z.number() })) })
+      .transform(({ content }) => content.map((each) => each.logprob)),
+  ])
+  .nullish()
+  .catch(undefined);
+
+const completionSchema = replyOf(z.object({ text: z.string(), logprobs: logprobsSchema, ...ending }));
+const chatSchema = replyOf(
+  z.object({ message: z.object({ content: z.string() }), logprobs: logprobsSchema, ...ending }),
+);
 
 /** What a reply holds, or why it is not one. */
 export type GenerationReply =
-  | ({ kind: "text" } & Pick<Generation, "text" | "finish" | "stopString" | "tokens">)
+  | ({ kind: "text" } & Pick<Generation, "text" | "finish" | "stopString" | "tokens" | "logprobs">)
   | { kind: "nonsense"; fault: string };
 
 /**
@@ -54,16 +67,27 @@ export function readGeneration(
     completion: usage?.completion_tokens ?? Math.ceil(Buffer.byteLength(written) / 4),
     ...(typeof cached === "number" ? { cached } : {}),
   };
+  const logprobs = summaryOf(choice.logprobs);
+  const counted = { tokens, ...(logprobs === undefined ? {} : { logprobs }) };
   const reason = choice.stop_reason;
   if (typeof reason === "string" && stop.includes(reason) && finish === "stop") {
-    return { kind: "text", ...endWith(written, reason, keepStop), finish, tokens };
+    return { kind: "text", ...endWith(written, reason, keepStop), finish, ...counted };
   }
   const overrun = dialect === "openai" ? firstStop(written, stop) : undefined;
   if (overrun !== undefined) {
     const kept = written.slice(0, overrun.at + overrun.stopString.length);
-    return { kind: "text", ...endWith(kept, overrun.stopString, keepStop), finish: "stop", tokens };
+    return { kind: "text", ...endWith(kept, overrun.stopString, keepStop), finish: "stop", ...counted };
   }
-  return { kind: "text", text: written, finish, tokens };
+  return { kind: "text", text: written, finish, ...counted };
+}
+
+/** A first token has none where it was given. A probability of 0, which some servers send as -9999, stays what it is. */
+function summaryOf(logprobs: readonly (number | null)[] | null | undefined): Generation["logprobs"] {
+  const known = (logprobs ?? []).filter((each) => each !== null);
+  if (known.length === 0) return undefined;
+  const sum = known.reduce((total, each) => total + each, 0);
+  const lowest = known.reduce((least, each) => Math.min(least, each), 0);
+  return { tokens: known.length, mean: sum / known.length, lowest };
 }
 
 /** Whether the stop string stays in the text is ours to see to: only vLLM can be asked for it. */

@@ -46,6 +46,7 @@ export function generationCall(
     presence_penalty: 0,
     frequency_penalty: 0,
     ...(config.streaming ? { stream: true, stream_options: { include_usage: true } } : { stream: false }),
+    ...(request.logprobs ? { logprobs: "prompt" in conversation ? 0 : true } : {}), // of the tokens written alone
     ...(vllm ? vllmFields(request, conversation, requestId) : {}),
   };
   return {

@@ -1,7 +1,7 @@
 import { APIError } from "openai";
 import { z } from "zod";
 import type { OpenEngineConfig } from "./engine-config.ts";
-import { describeIssue } from "./generation-reply.ts";
+import { describeIssue, logprobsSchema } from "./generation-reply.ts";
 import { messageOf, oneLine } from "./server-message.ts";
 
 /** A stream that is not the whole of a reply, or not one at all. */
@@ -21,6 +21,7 @@ const eventSchema = z.object({
           reasoning_content: z.string().nullish(),
         })
         .nullish(),
+      logprobs: logprobsSchema,
       finish_reason: z.unknown().optional(),
       stop_reason: z.unknown().optional(),
     }),
@@ -49,6 +50,7 @@ export class StreamedReply {
   #reasons = false; // text of a reasoning parser, which is none of the answer's
   #ending: { finish_reason: unknown; stop_reason: unknown } | undefined;
   #usage: unknown;
+  readonly #logprobs: (number | null)[] = [];
   #isDone = false;
 
   constructor(config: Pick<OpenEngineConfig, "dialect" | "transport">) {
@@ -83,7 +85,8 @@ export class StreamedReply {
     let written = "";
     for (const choice of choices) {
       if ((choice.index ?? 0) !== 0) continue; // one was asked for
-      const { text, delta, finish_reason, stop_reason } = choice;
+      const { text, delta, logprobs, finish_reason, stop_reason } = choice;
+      if (logprobs) this.#logprobs.push(...logprobs);
       const piece = this.#config.transport === "chat" ? delta?.content : text;
       this.#reasons ||= Boolean(delta?.reasoning ?? delta?.reasoning_content);
       if (typeof piece === "string") {
@@ -107,7 +110,10 @@ export class StreamedReply {
     }
     const content = this.#text === "" && this.#reasons ? null : this.#text;
     const written = this.#config.transport === "chat" ? { message: { content } } : { text: content };
-    const choices = this.#text === undefined && this.#ending === undefined ? [] : [{ ...written, ...this.#ending }];
+    const choices =
+      this.#text === undefined && this.#ending === undefined
+        ? []
+        : [{ ...written, ...this.#ending, logprobs: { token_logprobs: this.#logprobs } }];
     return { choices, usage: this.#usage };
   }
 }
