@@ -42,6 +42,7 @@ export function refusalOf(row: Turn, turns: number, hasEnded: boolean): RowRefus
 export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row: Turn): CandidateProgress {
   const trace = advance(rules, progress.trace, row, row.execution, recordedDecision(row));
   const lastExecution = row.execution?.outcome ?? progress.lastExecution;
+  const logprobs = row.logprobs ? plus(progress.logprobs, row.logprobs) : progress.logprobs;
   return {
     key: progress.key,
     trace: trace.ended ? { ...trace, prompt: "", text: "", writtenBack: "", executedBlocks: [] } : trace,
@@ -51,7 +52,7 @@ export function withTurn(rules: ReasoningRules, progress: CandidateProgress, row
     },
     milliseconds: progress.milliseconds + row.milliseconds + (row.execution?.milliseconds ?? 0),
     ...(lastExecution === undefined ? {} : { lastExecution }),
-    ...(row.logprobs === undefined ? {} : { logprobs: plus(progress.logprobs, row.logprobs) }),
+    ...(logprobs === undefined ? {} : { logprobs }),
     ...(trace.ended || trace.text === "" ? {} : { tokensAtMost: tokensAtMost(row, trace.writtenBack) }),
   };
 }
