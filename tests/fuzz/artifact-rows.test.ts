@@ -33,7 +33,7 @@ const files: [ArtifactFile<unknown>, object][] = [
     turn("set/a", 3, "Compute.\n```python\nprint(42)\n```\n```output\n", {
       ...{ finish: "code", stopString: "```output\n", code: "\nprint(42)\n", firstTokenMilliseconds: 1, endpoint: "x" },
       execution: { ...execution("error"), rebuilt: "same", missingModule: "gmpy2" },
-      ...{ tokens: { prompt: 65, completion: 114, cached: 60 }, logprobs: { mean: -0.1 } },
+      ...{ tokens: { prompt: 65, completion: 114, cached: 60 }, logprobs: { tokens: 3, mean: -0.5, lowest: -2 } },
       meta: { queuedMilliseconds: 3 },
     }),
   ],
