@@ -23,12 +23,16 @@ interface EngineFault {
   request?: { refusal: Refusal | undefined };
 }
 
-/** One look-out for all whose requests have failed. */
+/** One look-out for all whose requests have failed. A look that nobody waits for any more goes on to its end. */
 interface LookOut {
   found: Promise<Found>;
+  /** Why the first of them failed. */
+  reason: string;
   waiting: number;
-  /** Aborts once somebody was served, or nobody waits any more. */
-  over: AbortController;
+  /** Aborts once somebody was served. */
+  served: AbortController;
+  /** Ends the pause between two looks. */
+  wake: () => void;
 }
 
 type EngineFailed = Extract<NoGeneration, { kind: "engine-failed" }>;
@@ -104,7 +108,8 @@ export class WatchedEngine implements Engine {
 
   async settle(moment: number): Promise<void> {
     if (this.#away || moment <= this.#servedAt) return;
-    await this.connect().catch((error: unknown) => this.#goesAway({ reason: messageOf(error) }));
+    if (this.#lookOut) this.#goesAway(this.#lookOut);
+    else await this.connect().catch((error: unknown) => this.#goesAway({ reason: messageOf(error) }));
   }
 
   async #persist(request: GenerationRequest): Promise<Generation | NoGeneration> {
@@ -119,7 +124,7 @@ export class WatchedEngine implements Engine {
 
       const signal = request.signal ? AbortSignal.any([request.signal, stopping]) : stopping;
       failedSince ??= clock.now();
-      const found = await this.#waitFor(request, signal);
+      const found = await this.#waitFor(request, generation.reason, signal);
       if (found === "aborted") return { kind: "aborted" };
       if (found === "back") {
         outages += 1;
@@ -146,33 +151,31 @@ export class WatchedEngine implements Engine {
   }
 
   /** Until the engine serves somebody. Throws a UserError if that takes too long. */
-  async #waitFor(request: GenerationRequest, signal: AbortSignal): Promise<Found | "aborted"> {
-    this.#lookOut ??= this.#startLookOut(request);
+  async #waitFor(request: GenerationRequest, reason: string, signal: AbortSignal): Promise<Found | "aborted"> {
+    this.#lookOut ??= this.#startLookOut(request, reason);
     const lookOut = this.#lookOut;
     lookOut.waiting += 1;
     try {
       return await untilAborted(lookOut.found, signal);
     } finally {
       lookOut.waiting -= 1;
-      if (lookOut.waiting === 0) this.#endLookOut(lookOut);
+      if (lookOut.waiting === 0) lookOut.wake();
     }
   }
 
-  #startLookOut(request: GenerationRequest): LookOut {
-    const lookOut: LookOut = { waiting: 0, over: new AbortController(), found: Promise.resolve("there") };
-    lookOut.found = this.#look(request, lookOut).finally(() => this.#endLookOut(lookOut));
+  #startLookOut(request: GenerationRequest, reason: string): LookOut {
+    const served = new AbortController();
+    const lookOut: LookOut = { reason, waiting: 0, served, wake: () => {}, found: Promise.resolve("there") };
+    lookOut.found = this.#look(request, lookOut).finally(() => {
+      if (this.#lookOut === lookOut) this.#lookOut = undefined;
+    });
     lookOut.found.catch(() => {}); // those who still wait hear of it
     return lookOut;
   }
 
-  #endLookOut(lookOut: LookOut | undefined): void {
-    lookOut?.over.abort();
-    if (this.#lookOut === lookOut) this.#lookOut = undefined;
-  }
-
   async #look(request: GenerationRequest, lookOut: LookOut): Promise<Found> {
     const { clock, patienceSeconds } = this.#options;
-    const { signal } = lookOut.over;
+    const { signal } = lookOut.served;
     for (let look = 0; ; look += 1) {
       const fault = await untilAborted(this.#findFault(request, signal), signal);
       if (fault === undefined || fault === "aborted") return look === 0 ? "there" : "back";
@@ -180,8 +183,11 @@ export class WatchedEngine implements Engine {
       const isOver = clock.now() - away.since >= 1000 * patienceSeconds;
       const refusesAll = isForGood(fault.request?.refusal) && lookOut.waiting === this.#active;
       if (isOver || (refusesAll && !this.#lastServed)) throw engineGone(fault);
-      await pause(clock, this.#lookEverySeconds, signal);
+      const awake = new AbortController();
+      lookOut.wake = () => awake.abort();
+      await pause(clock, this.#lookEverySeconds, AbortSignal.any([signal, awake.signal]));
       if (signal.aborted) return "back";
+      if (lookOut.waiting === 0) throw engineGone(fault);
     }
   }
 
@@ -225,10 +231,11 @@ export class WatchedEngine implements Engine {
       this.#failedProblems.clear();
     }
     this.#servedAt = this.#options.clock.now();
-    this.#endLookOut(this.#lookOut);
+    this.#lookOut?.served.abort();
+    this.#lookOut = undefined;
   }
 
-  #goesAway({ reason }: EngineFault): { since: number } {
+  #goesAway({ reason }: { reason: string }): { since: number } {
     if (!this.#away) {
       const since = this.#options.clock.now();
       this.#away = { from: this.#servedAt, to: Number.POSITIVE_INFINITY, since, reason };

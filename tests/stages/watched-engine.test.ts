@@ -100,6 +100,17 @@ describe("an engine that goes away", () => {
     expect(clock.now()).toBeLessThan(700_000);
   });
 
+  it("ends the run too where requests are given up before it is known whether it serves a single token", async () => {
+    const { clock, server, generate, within } = watched();
+    await generate();
+    server.does = ({ maxTokens }) => (maxTokens === 1 ? "hangs" : "fails");
+    const problems = async () => {
+      for (let problem = 0; problem < 100; problem += 1) await within(60);
+    };
+    await expect(problems()).rejects.toThrow("A request for one token has no answer after 600 s");
+    expect(clock.now()).toBeLessThan(1_900_000);
+  });
+
   it("has its whole patience again once it has answered", async () => {
     const { server, generate, within } = watched();
     const outage = async () => {
@@ -333,6 +344,16 @@ describe("when an engine was away", () => {
     await wait(clock, 100_000);
     expect(seconds(engine, [0, 10, 51, back + 1, 120])).toEqual([10, 51]);
     expect(engine.absenceAt(10_000)).toBe("nothing listens there");
+  });
+
+  it("is from the last that it served also where a request failed, and it is not known yet whether it serves others", async () => {
+    const { clock, server, engine, generate, within } = watched();
+    await generate();
+    server.does = ({ maxTokens }) => (maxTokens === 1 ? "hangs" : "fails");
+    await within(60);
+    expect(engine.absenceAt(clock.now())).toBeUndefined();
+    await engine.settle(clock.now());
+    expect(engine.absenceAt(clock.now())).toBe("HTTP 500: oh");
   });
 
   it("is not known of requests that were given up before it was, unless it is looked for at the end", async () => {
