@@ -125,7 +125,7 @@ async function readRun(directory: string, artifacts: ArtifactReader): Promise<Ru
       // As it was written: a later version may know more keys.
       configHash: configHash((manifest.raw as { config: RunConfig }).config),
       ownProfile: await loadProfile(config.profile).catch(() => undefined),
-      isOtherTool: toolName(manifest.value.tool) !== toolName(await ownTool()),
+      isOtherTool: isOther(manifest.value.tool, await ownTool()),
     };
   }
   const loaded = await resolveRunConfig("the defaults", defaults, []);
@@ -182,6 +182,11 @@ async function originNotes(directory: string, { manifest, isOtherTool }: RunToVe
 }
 
 const ownTool = async () => ({ version: toolVersion(), commit: await toolCommit() });
+
+/** An installed package does not know its commit. */
+function isOther(a: Manifest["tool"], b: Manifest["tool"]): boolean {
+  return a.version !== b.version || (a.commit !== null && b.commit !== null && a.commit !== b.commit);
+}
 
 function toolName({ version, commit }: Manifest["tool"]): string {
   return `sctir ${version}${commit ? ` (${commit.slice(0, 9)})` : ""}`;

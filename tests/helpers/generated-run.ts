@@ -15,6 +15,7 @@ import type { Profile } from "../../pipeline/artifacts/profile.ts";
 import { runConfigSchema } from "../../pipeline/artifacts/run-config.ts";
 import { configHash } from "../../pipeline/commands/run-config-file.ts";
 import { scoreOptions } from "../../pipeline/commands/stage-runs.ts";
+import { toolVersion } from "../../pipeline/commands/tool-version.ts";
 import { runFilter } from "../../pipeline/stages/filter.ts";
 import { runScore } from "../../pipeline/stages/score.ts";
 import { runVote } from "../../pipeline/stages/vote.ts";
@@ -48,7 +49,7 @@ export async function generatedRun(setting: Parameters<typeof generate>[0]): Pro
   const run = { config, profile, runId: "generated" };
   const summary = await runScore(store, scoreOptions(run));
   const manifest: Manifest = manifestSchema.parse({
-    ...{ formatVersion: 1, createdAt: "2026-11-26T00:00:00.000Z", tool: { version: "0.0.0", commit: null } },
+    ...{ formatVersion: 1, createdAt: "2026-11-26T00:00:00.000Z", tool: { version: toolVersion(), commit: null } },
     ...{ ...run, configHash: configHash(config), state: "complete" },
     datasets: [{ set: "set", file: "/nowhere/gone.jsonl", sha256: "0".repeat(64), rows: problems.length }],
     stages: {

@@ -1,7 +1,6 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { toolCommit, toolVersion } from "../../pipeline/commands/tool-version.ts";
 import { verifyDirectory } from "../../pipeline/commands/verify.ts";
 import type { CheckReport, Fault } from "../../pipeline/core/verification.ts";
 import { generatedRun } from "../helpers/generated-run.ts";
@@ -106,16 +105,22 @@ describe("verify finds nothing wrong with", () => {
     expect(checkOf(checks, "candidates.jsonl")?.notes).toEqual([expect.stringMatching(/^\d+ ended as decided$/u)]);
   });
 
-  it("a summary of another version that told less", async () => {
+  it("a run of another version that told less", async () => {
     const directory = await ordinary();
     editJson(directory, "summary.json", ({ all }) => void delete all.waste);
+    editRow(directory, "candidates.jsonl", isCandidate(1), (row) => void delete row.meta);
+    expect(await faultsOf(directory)).toMatchObject([
+      { file: "candidates.jsonl", field: "meta.lastExecution", found: "nothing" },
+      { file: "summary.json", field: "all.waste", found: "nothing" },
+    ]);
+    editJson(directory, "manifest.json", (manifest) => {
+      manifest.tool = { version: "0.0.0", commit: null };
+      manifest.configHash = "of other keys";
+    });
     const { holds, checks } = await verify(directory);
     expect(holds).toBe(true);
+    expect(checkOf(checks, "manifest.json: config")?.onTrust).toBe(2);
     expect(checkOf(checks, "summary.json")?.notes).toEqual(["figures that the version which wrote it did not tell"]);
-
-    const tool = { version: toolVersion(), commit: await toolCommit() };
-    editJson(directory, "manifest.json", (manifest) => Object.assign(manifest, { tool }));
-    expect(await faultsOf(directory)).toMatchObject([{ file: "summary.json", field: "all.waste", found: "nothing" }]);
   });
 });
 
