@@ -5,6 +5,7 @@ import type { Turn } from "../artifacts/turn.ts";
 import { extractBoxedAnswer } from "./boxed-answer.ts";
 import { countOutputBlocks, endsInPythonBlock, pythonBlocks } from "./code-block.ts";
 import { normalizeNotebookAnswer } from "./notebook-answer.ts";
+import { ownCopy } from "./own-copy.ts";
 import { lastCodePoints, strip, stripEnd } from "./python-text.ts";
 import { lastLine } from "./traceback.ts";
 
@@ -27,7 +28,7 @@ export interface Trace {
   text: string; // after the prompt: what the engine is asked to continue
   turns: number;
   writtenBack: string; // what stands behind the last message, of its output
-  executedBlocks: readonly ExecutedBlock[]; // since the last restart
+  executedBlocks: readonly ExecutedBlock[]; // since the last restart, where a session has to know them
   hadCode: boolean;
   rawAnswer?: string;
   ended?: {
@@ -124,7 +125,10 @@ export function advance(
     case "execute":
       if (profile.answer.from === "output") return endWithOutput(next, execution);
       Object.assign(next, withOutput(profile, text, message, execution?.output ?? ""));
-      next.executedBlocks = [...trace.executedBlocks, { code: decision.code, output: execution?.output ?? "" }];
+      if (rules.state === "session") {
+        const block = { code: ownCopy(decision.code), output: execution?.output ?? "" };
+        next.executedBlocks = [...trace.executedBlocks, block];
+      }
       break;
     case "answer":
       delete next.rawAnswer;

@@ -1,15 +1,23 @@
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
-import { byKey } from "../artifacts/identifier.ts";
+import { executionOutcomes } from "../artifacts/execution.ts";
+import { byKey, metaMilliseconds } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
+import { NumberColumn } from "../core/number-column.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { type VoteOptions, weightOf } from "../core/vote.ts";
-import { CandidateColumns, type TableCandidate } from "./candidate-columns.ts";
+import { PackedCandidates } from "./packed-candidates.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
 
 /** A selected problem without its statement. */
 export type TableProblem = Pick<SelectedProblem, "problemId" | "set" | "gold" | "answer">;
+
+/**
+ * A candidate without its raw answer; of `meta` only what the vote and the account of time look at. `weight`: what its
+ * ballot weighs under the run's vote rule, where that is not the majority.
+ */
+export type TableCandidate = Omit<Candidate, "rawAnswer"> & { weight?: number };
 
 /** Selected problems and their candidates, whatever order the rows came in. */
 export interface CandidateTable {
@@ -26,31 +34,51 @@ export interface CandidateTable {
  */
 export async function readCandidateTable(store: RunStore, vote: VoteOptions): Promise<CandidateTable> {
   const problems = await readProblems(store);
-  const problemIds = problems.map(({ problemId }) => problemId);
-  const numbers = new Map(problemIds.map((problemId, number) => [problemId, number]));
-  const columns = new CandidateColumns(problemIds);
+  const known = new Set(problems.map(({ problemId }) => problemId));
+  const packed = new PackedCandidates();
+  const weights = new NumberColumn(Float64Array); // by line; NaN: none
   let [replicates, width] = [1, 0];
   let hasPrograms = false;
   for await (const row of store.rows(candidatesFile)) {
-    const problem = numbers.get(row.problemId);
-    if (problem === undefined) throw unknownProblem(candidatesFile.name, row.problemId);
-    columns.add(problem, row, vote.rule === "majority" ? undefined : checkedWeight(row, vote));
+    const { problemId, replicate, candidate } = row;
+    if (!known.has(problemId)) throw unknownProblem(candidatesFile.name, problemId);
+    if (packed.has(row)) throw await repeatedRow(store, candidatesFile, { problemId, replicate, candidate });
+    const line = packed.set(compact(row));
+    if (vote.rule !== "majority") weights.set(line, checkedWeight(row, vote) ?? Number.NaN);
     hasPrograms ||= row.meta?.lastExecution !== undefined;
-    replicates = Math.max(replicates, row.replicate + 1);
-    width = Math.max(width, row.candidate + 1);
+    replicates = Math.max(replicates, replicate + 1);
+    width = Math.max(width, candidate + 1);
   }
   if (vote.rule === "drop-errors" && !hasPrograms && width > 0) {
     throw new UserError("No candidate in candidates.jsonl has run a program, so vote.rule drop-errors leaves none.", {
       hint: "How its last program ended stands in meta.lastExecution of a candidate's row. Choose another rule.",
     });
   }
-  const repeat = columns.sort();
-  if (repeat) throw await repeatedRow(store, candidatesFile, repeat);
-  const candidates = (problemId: string, replicate: number) => {
-    const problem = numbers.get(problemId);
-    return problem === undefined ? [] : columns.group(problem, replicate);
+  const candidateAt = (line: number): TableCandidate => {
+    const weight = vote.rule === "majority" ? Number.NaN : weights.at(line);
+    return Number.isNaN(weight) ? packed.at(line) : { ...packed.at(line), weight };
   };
-  return { problems, replicates, width, candidates };
+  return {
+    problems,
+    replicates,
+    width,
+    candidates: (problemId, replicate) => packed.group(problemId, replicate).map(candidateAt),
+  };
+}
+
+/** Raw answers may be long. */
+function compact({ rawAnswer: _, meta, ...row }: Candidate): Candidate {
+  if (meta === undefined) return row;
+  const lastExecution = executionOutcomes.find((outcome) => outcome === meta.lastExecution);
+  const lostMilliseconds = metaMilliseconds(meta, "lostMilliseconds");
+  return {
+    ...row,
+    meta: {
+      ...(meta.pruned === true ? { pruned: true } : {}),
+      ...(lostMilliseconds === 0 ? {} : { lostMilliseconds }),
+      ...(lastExecution === undefined ? {} : { lastExecution }),
+    },
+  };
 }
 
 /** What the candidate's ballot weighs. Throws a UserError where its score is missing or no weight. */
