@@ -26,11 +26,16 @@ describe("a fault on the wire", () => {
     ["a content length that is too short", { kind: "change", contentLength: -10 }],
     ["no choices", json({ choices: [] })],
     ["null", json(null)],
-    ["100 MB of text", { kind: "flood", bytes: 1e8 }],
   ])("is tried again: %s", async (_name, fault) => {
     const { proxy, generate } = await behind(fault);
     expect(await generate()).toMatchObject({ kind: "generation", text: "good" });
     expect(proxy.log.map(({ attempt }) => attempt)).toEqual([0, 1]);
+  });
+
+  it("is broken off and tried again: 100 MB of text", async () => {
+    const { proxy, generate } = await behind({ kind: "flood", bytes: 1e8 });
+    expect(await generate()).toMatchObject({ kind: "generation", text: "good" });
+    expect(proxy.bytesWritten).toBeLessThan(3e7); // most of it in the buffers between the two
   });
 
   it.each<[string, Fault]>([
