@@ -45,6 +45,7 @@ const charactersAtMost = 10_000;
 export function normalizeNotebookAnswer(text: string): string {
   const nextProblem = text.indexOf("Problem:");
   let answer = (nextProblem < 0 ? text : text.slice(0, nextProblem)).slice(-charactersAtMost);
+  if (/^[0-9]+$/u.test(answer)) return answer; // as most do, and none of the following would change it
   for (const [before, after] of replacements) answer = answer.replaceAll(before, after);
   for (const removal of removals) answer = answer.replaceAll(removal, "");
   for (const wrapper of wrappers) answer = answer.replace(wrapper, "$1");
