@@ -73,8 +73,8 @@ export class JournalFacts {
   fingerprint(key: string): string | undefined {
     const line = this.#lines.get(key);
     if (line === undefined) return undefined;
-    const words = Array.from({ length: digestWords }, (_, word) => this.#digests.at(line * digestWords + word));
-    return words.join();
+    const first = line * digestWords;
+    return `${this.#digests.at(first)}:${this.#digests.at(first + 1)}:${this.#digests.at(first + 2)}`;
   }
 
   /** How many of these candidates went on in a session that is not the one their outputs came from. */

@@ -26,6 +26,8 @@ export interface CandidateTable {
   width: number; // the largest candidate seen, plus 1; 0 without any
   /** The candidates that there are, by number. They are made at each call: all of them at once would fill the memory. */
   candidates(problemId: string, replicate: number): TableCandidate[];
+  /** How many there are. */
+  count(problemId: string, replicate: number): number;
 }
 
 /**
@@ -63,6 +65,7 @@ export async function readCandidateTable(store: RunStore, vote: VoteOptions): Pr
     replicates,
     width,
     candidates: (problemId, replicate) => packed.group(problemId, replicate).map(candidateAt),
+    count: (problemId, replicate) => packed.group(problemId, replicate).length,
   };
 }
 

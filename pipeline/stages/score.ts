@@ -6,6 +6,7 @@ import type { Verdict } from "../artifacts/verdict.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
 import { JournalFacts } from "../core/journal-facts.ts";
 import { isLost, silenceOf } from "../core/ledger.ts";
+import { sum } from "../core/sum.ts";
 import { type RunSetting, type SummaryProblem, summarize } from "../core/summarize.ts";
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
@@ -34,7 +35,7 @@ export async function runScore(store: RunStore, options: ScoreOptions): Promise<
   const elected = await readElected(store, table);
   const { journal, timeLine } = await readJournal(store, table);
   const problems = () => summaryProblems(table, elected, journal, options.policy);
-  checkNotAllLost(problems());
+  checkNotAllLost(table, journal);
   const summary = summarize(problems(), { ...options, width: table.width, journal, timeLine });
   await store.replace(verdictsFile, verdictsOf(problems(), options.vote));
   await store.writeSummary(summary);
@@ -83,19 +84,19 @@ function* verdictsOf(problems: Iterable<SummaryProblem>, vote: VoteOptions): Gen
 }
 
 /** A run whose candidates are not problems × replicates × width has no headline. */
-function checkComplete({ problems, replicates, width, candidates }: CandidateTable): void {
+function checkComplete({ problems, replicates, width, count }: CandidateTable): void {
   const rerun = "Run `sctir run` with its config again, which generates what is missing, or add the rows.";
   if (width === 0) {
     throw new UserError("candidates.jsonl holds no candidate.", { hint: rerun, exitCode: exitCodes.checkFailed });
   }
   const gaps = problems
     .map(({ problemId }) => {
-      const present = range(replicates).reduce((sum, replicate) => sum + candidates(problemId, replicate).length, 0);
+      const present = sum(range(replicates).map((replicate) => count(problemId, replicate)));
       return { problemId, missing: replicates * width - present };
     })
     .filter(({ missing }) => missing > 0);
   if (gaps.length === 0) return;
-  const total = gaps.reduce((sum, { missing }) => sum + missing, 0);
+  const total = sum(gaps.map(({ missing }) => missing));
   const planned = `${problems.length} problems × ${replicates} replicates × ${width} candidates`;
   throw new UserError(
     `The run is incomplete: candidates.jsonl lacks ${total} of ${problems.length * replicates * width} rows ` +
@@ -106,14 +107,14 @@ function checkComplete({ problems, replicates, width, candidates }: CandidateTab
 
 /** What each vote elected, by key. They must be there, once each, and from the candidates that are there. */
 async function readElected(store: RunStore, table: CandidateTable): Promise<Map<string, string | null>> {
-  const { problems, replicates, candidates } = table;
+  const { problems, replicates, count } = table;
   const known = new Set(problems.map(({ problemId }) => problemId));
   const elected = new Map<string, string | null>();
   for await (const row of store.rows(votesFile)) {
     const { problemId, replicate } = row;
     if (!known.has(problemId)) throw unknownProblem(votesFile.name, problemId);
     if (elected.has(voteKey(row))) throw await repeatedRow(store, votesFile, { problemId, replicate });
-    const present = candidates(problemId, replicate).length;
+    const present = count(problemId, replicate);
     if (row.candidates !== present) {
       throw staleVotes(`${problemId}, replicate ${replicate}: a vote of ${row.candidates} candidates, not ${present}`);
     }
@@ -156,15 +157,16 @@ async function readJournal(
 }
 
 /** A set whose every candidate was lost was not evaluated: it is no 0 %. */
-function checkNotAllLost(problems: Iterable<SummaryProblem>): void {
-  const reached = new Map<string, boolean>();
-  for (const { set, replicates } of problems) {
-    const isReached = replicates.some(({ candidates }) => candidates.some(({ lost }) => !lost));
-    reached.set(set, isReached || (reached.get(set) ?? false));
+function checkNotAllLost(table: CandidateTable, journal: JournalFacts | undefined): void {
+  const lost = new Set(table.problems.map(({ set }) => set));
+  for (const { problemId, set } of table.problems) {
+    if (!lost.has(set)) continue; // some other problem of it was evaluated
+    const candidates = range(table.replicates).flatMap((replicate) => table.candidates(problemId, replicate));
+    if (candidates.some((row) => !isLost(row, journal?.ending(candidateKey(row))?.execution === "crashed")))
+      lost.delete(set);
   }
-  const lost = [...reached].filter(([, isReached]) => !isReached).map(([set]) => set);
-  if (lost.length === 0) return;
-  throw new UserError(`Every candidate of ${lost.join(", ")} was lost to the engine or the sandbox.`, {
+  if (lost.size === 0) return;
+  throw new UserError(`Every candidate of ${[...lost].join(", ")} was lost to the engine or the sandbox.`, {
     hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",
     exitCode: exitCodes.unavailable,
   });
