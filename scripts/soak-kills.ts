@@ -14,6 +14,7 @@ const options = await yargs(process.argv.slice(2))
   .scriptName("npm run soak --")
   .options({
     kills: { type: "number", default: 500, describe: "how many" },
+    minutes: { type: "number", default: Number.POSITIVE_INFINITY, defaultDescription: "as many as it takes" },
     seed: { type: "number", default: randomInt(2 ** 31), defaultDescription: "random", describe: "of when and how" },
     variants: { choices: names, array: true, default: names, describe: "kinds of runs" },
     interruptions: { type: "number", default: 0.3, describe: "share of kills that are signals which can be handled" },
@@ -34,14 +35,19 @@ function counts(figures: Record<string, number>): string {
 }
 
 console.log(`${options.kills} kills, seed ${options.seed}`);
-if (!canAdopt) throw new Error("This needs Linux, and Python: npm run setup");
+if (!canAdopt) {
+  console.error("This needs Linux, and Python: npm run setup");
+  process.exit(2);
+}
 const startedAt = performance.now();
+const secondsSoFar = () => (performance.now() - startedAt) / 1000;
 const report = await storm({
   ...{ kills: options.kills, seed: options.seed, variants: options.variants, aims: wander },
   ending: (draw) =>
     (draw() < options.interruptions && interruptions[Math.floor(draw() * interruptions.length)]) || "SIGKILL",
   phases: options.kills < 200 ? [] : allPhases,
-  onEpisode: (now) => console.log(`${((performance.now() - startedAt) / 1000).toFixed(0)} s: ${line(now)}`),
+  isEnough: () => secondsSoFar() > 60 * options.minutes,
+  onEpisode: (now) => console.log(`${secondsSoFar().toFixed(0)} s: ${line(now)}`),
 });
 console.log(`\nHow:\n${counts(report.endings)}\n\nWhat was hit:\n${counts(report.phases)}`);
 for (const fault of report.faults) console.log(`\nFAULT, seed ${report.seed}: ${fault}`);

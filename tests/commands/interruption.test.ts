@@ -160,5 +160,5 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
       expect(await interruptedAt(file, [stage, out]), stage).toContain(`Go on with: sctir ${stage} ${out}`);
       expect(filesIn(out).sort()).toEqual(whole);
     }
-  });
+  }, 600_000);
 });

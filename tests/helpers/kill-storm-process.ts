@@ -5,10 +5,12 @@ import { execa } from "execa";
 import { descendants } from "../adapters/sandbox/processes-by-marker.ts";
 import type { Hold } from "./kill-storm-hold.ts";
 
-const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const here = (path: string) => new URL(path, import.meta.url);
 
-export const launcher = file("../../bin/sctir.js");
-const python = process.env.SCTIR_PYTHON ?? file("../../.venv/bin/python");
+export const launcher = fileURLToPath(here("../../bin/sctir.js"));
+const python = process.env.SCTIR_PYTHON ?? fileURLToPath(here("../../.venv/bin/python"));
+const adoptingParent = fileURLToPath(here("./kill-storm-parent.py"));
+const dwell = `--import=${here("./kill-storm-hold.ts")}`;
 
 /** Orphans can be found: there is Python, and a Linux that hands them to the next parent above who asks for them. */
 export const canAdopt = process.platform === "linux" && existsSync(python);
@@ -23,12 +25,9 @@ export interface AdoptedOptions {
 
 /** Starts a command under a parent of its own, to which all come that it leaves behind. */
 export function startAdopted(command: readonly string[], { env = {}, terminal = false, hold }: AdoptedOptions = {}) {
-  const parent = execa(python, [file("kill-storm-parent.py"), ...(terminal ? ["--terminal"] : []), ...command], {
+  const parent = execa(python, [adoptingParent, ...(terminal ? ["--terminal"] : []), ...command], {
     stdio: ["pipe", "pipe", "pipe", "pipe"],
-    env:
-      hold === undefined
-        ? env
-        : { ...env, KILL_STORM_HOLD: JSON.stringify(hold), NODE_OPTIONS: `--import=${file("kill-storm-hold.ts")}` },
+    env: { ...env, ...(hold ? { KILL_STORM_HOLD: JSON.stringify(hold), NODE_OPTIONS: dwell } : {}) },
     reject: false,
     all: true,
   });

@@ -18,6 +18,8 @@ export interface StormOptions {
   ending: (draw: Draw) => Ending;
   /** What has to be hit, too, before the storm is over. */
   phases: readonly string[];
+  /** Asked after each run: whether it is to end, whatever is missing. */
+  isEnough?(): boolean;
   onEpisode?(report: StormReport): void;
 }
 
@@ -47,9 +49,12 @@ export async function storm(options: StormOptions): Promise<StormReport> {
     ...{ seed: options.seed, kills: 0, phases: {}, endings: {}, runs: 0, rows: 0, lostRows: 0 },
     ...{ boughtAgain: 0, boughtAgainAtMost: 0, orphans: 0, faults: [] },
   };
-  const isDone = () => report.kills >= options.kills && options.phases.every((phase) => report.phases[phase]);
+  const isDone = () =>
+    report.faults.length > 0 ||
+    options.isEnough?.() ||
+    (report.kills >= options.kills && options.phases.every((phase) => report.phases[phase]));
   const episodesAtMost = 10 + options.kills; // should nothing ever be hit
-  for (let number = 0; number < episodesAtMost && !isDone() && report.faults.length === 0; number++) {
+  for (let number = 0; number < episodesAtMost && !isDone(); number++) {
     await stormOne(ground, options, number, report);
     options.onEpisode?.(report);
   }
