@@ -15,7 +15,7 @@ function bad({ problemId, candidate }: ScriptedRequest): ScriptedReply {
   if (problemId === "own/decided") return candidate === 4 ? { hang: true } : boxed(1);
   if (problemId === "own/hard") return candidate === 4 ? { hang: true } : boxed(candidate < 2 ? 1 : 2);
   if (candidate === 0) return { status: 400, message: "maximum context length is 10 tokens, at least 11 input tokens" };
-  return candidate < 3 ? { status: 400, message: "I will not" } : boxed(2);
+  return candidate < 3 ? { status: 400, message: "I will not" } : boxed(candidate - 1);
 }
 
 async function finishedRun() {

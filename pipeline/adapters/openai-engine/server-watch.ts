@@ -1,3 +1,4 @@
+import { longestTimerMilliseconds } from "./event-stream.ts";
 import { exchange } from "./exchange.ts";
 import { readServerLoad } from "./server-load.ts";
 import type { PooledServer } from "./server-pool.ts";
@@ -46,7 +47,7 @@ export class ServerWatch {
   }
 
   get #lookEverySeconds(): number {
-    return this.#options.idleTimeoutSeconds / looksPerIdleTime;
+    return Math.min(this.#options.idleTimeoutSeconds / looksPerIdleTime, longestTimerMilliseconds / 1000);
   }
 
   #lookLater(): void {
@@ -60,7 +61,7 @@ export class ServerWatch {
   async #lookAt(server: PooledServer, look: Look): Promise<void> {
     if (server.inFlight === 0) return;
     look.silent = (await this.#lives(server, look)) ? 0 : look.silent + 1;
-    if (look.silent < looksPerIdleTime || this.#closing.signal.aborted) return;
+    if (look.silent <= looksPerIdleTime || this.#closing.signal.aborted) return;
     look.silent = 0;
     server.hangs.abort(`it hangs: neither an answer nor a token for ${this.#options.idleTimeoutSeconds} s`);
     server.hangs = new AbortController();
