@@ -3,6 +3,7 @@ import { removeLeftovers } from "../adapters/run-directory/leftovers.ts";
 import { createRunDirectory, openRunDirectory } from "../adapters/run-directory/run-directory.ts";
 import { lockRun, type RunLock } from "../adapters/run-directory/run-lock.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
+import { UserError } from "../core/user-error.ts";
 import type { RunStore } from "../stages/ports.ts";
 import { printNote } from "./output.ts";
 import type { LoadedConfig } from "./run-config-file.ts";
@@ -98,5 +99,7 @@ export class RunSession {
 
 /** Where a run goes unless `--out` says: the same command goes on with the same directory. */
 export function defaultRunDirectory(configPath: string): string {
-  return join("results", basename(configPath).replace(/\.(ya?ml|json)$/u, ""));
+  const name = basename(configPath).replace(/\.(ya?ml|json)$/u, "");
+  if (!/^\.*$/u.test(name)) return join("results", name);
+  throw new UserError(`${configPath} gives no name to a run directory.`, { hint: "Choose one with --out." });
 }

@@ -1,7 +1,7 @@
 const longestMessage = 300;
 
 /** Of megabytes of angle brackets, the markup would take hours to find. */
-const charactersLookedAt = 20_000;
+const charactersLookedAt = 10_000;
 
 /**
  * What the body of an error says, in one line of at most 300 characters; empty if it says nothing.

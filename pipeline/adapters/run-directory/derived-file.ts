@@ -21,7 +21,8 @@ export async function writeDerived(
 ): Promise<number> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    const file = await open(temporary, "w");
+    await rm(temporary, { force: true }); // of an earlier process with this number
+    const file = await open(temporary, "wx"); // through no link that stands there
     let count: number;
     try {
       count = await writeAll(file, pieces, encoding);

@@ -13,6 +13,8 @@ const remedies: Record<string, string> = {
   ENOENT: "The directory is gone. Was it moved or deleted while the run went on?",
   ESTALE: "The network file system has lost the file. Was it moved or deleted while the run went on?",
   EEXIST: "A file of that name stands there. Choose another directory with --out.",
+  ELOOP: "A symbolic link stands there, and a run writes to files of its own directory alone. Put the file there.",
+  ENAMETOOLONG: "The path is longer than is allowed here. Choose a shorter one with --out.",
   ENOTDIR: "A part of the path is a file.",
   EISDIR: "A directory stands where a file should be.",
   EIO: "The disk reported an error. Check it, then run the same command again.",

@@ -16,7 +16,7 @@ export async function removeLeftovers(directory: string): Promise<void> {
     for (const name of await readdir(directory)) {
       const path = join(directory, name);
       const isDraft = name.startsWith(`${lockName}.`);
-      if (/\.\d+\.tmp$/u.test(name) || (isDraft && (await isAbandoned(path, directory)))) {
+      if (/^\w+\.jsonl?\b.*\.\d+\.tmp$/u.test(name) || (isDraft && (await isAbandoned(path, directory)))) {
         await rm(path, { force: true });
       }
     }

@@ -1,4 +1,4 @@
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { constants, type FileHandle, open, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { turnsFile } from "../../artifacts/artifact-file.ts";
 import type { Turn } from "../../artifacts/turn.ts";
@@ -17,6 +17,9 @@ const syncIntervalMilliseconds = 1000;
 /** Less often than the lock is confirmed by itself: only a process that stood still asks before a row. */
 const confirmedMilliseconds = 10_000;
 
+/** Not through a symbolic link: rows would go, and a torn line be cut off, at a place outside the run directory. */
+const appending = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+
 interface JournalOptions {
   take?: TakeRow;
   /** Told what stood behind the last whole row and was cut off. */
@@ -34,7 +37,7 @@ export async function openTurnJournal(
 ): Promise<Journal> {
   let file: FileHandle;
   try {
-    file = await open(path, "a+");
+    file = await open(path, appending);
     await syncDirectory(dirname(path));
   } catch (error) {
     throw fileFault("open", path, error);
