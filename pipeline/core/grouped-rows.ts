@@ -29,6 +29,12 @@ export class GroupedRows {
     return rows.subarray(ends[number - 1] ?? 0, ends[number]);
   }
 
+  /** All rows, one group after the other. */
+  all(): Int32Array {
+    this.#index ??= this.#sorted();
+    return this.#index.rows;
+  }
+
   /** A counting sort: all rows, one group after the other, and where each group ends. */
   #sorted() {
     const places = new Int32Array(this.#numbers.size); // where the next row of each group goes

@@ -1,6 +1,8 @@
 import { hash } from "node:crypto";
 import { type ExecutionOutcome, executionOutcomes } from "../artifacts/execution.ts";
+import type { CandidateKey } from "../artifacts/identifier.ts";
 import { type Turn, turnFinishes } from "../artifacts/turn.ts";
+import { CandidateNumbers } from "./candidate-numbers.ts";
 import { NumberColumn } from "./number-column.ts";
 
 export interface Ending {
@@ -12,11 +14,11 @@ const digestWords = 3; // of 32 bits each
 const turnsInMask = 32;
 
 /**
- * The journal's rows, in any order, boiled down to what a summary needs, by candidate key. A candidate takes a line in
+ * The journal's rows, in any order, boiled down to what a summary needs of each candidate. A candidate takes a line in
  * columns of numbers: there may be hundreds of thousands.
  */
 export class JournalFacts {
-  readonly #lines = new Map<string, number>(); // by candidate key
+  readonly #lines = new CandidateNumbers();
   /** One bit for each of the first turns that were seen; the others by line and turn. */
   readonly #turns = new NumberColumn(Uint32Array);
   readonly #laterTurns = new Set<string>();
@@ -30,13 +32,10 @@ export class JournalFacts {
   readonly #diverged = new Set<number>(); // whose session was rebuilt, and earlier blocks gave other outputs
   readonly #missingModules = new Map<number, string[]>(); // one for each execution that ended for want of one
 
-  /** Takes in a turn of the candidate with this key. False if it has that turn already. */
-  add(key: string, { turn, text, finish, execution }: Pick<Turn, "turn" | "text" | "finish" | "execution">): boolean {
-    let line = this.#lines.get(key);
-    if (line === undefined) {
-      line = this.#lines.size;
-      this.#lines.set(key, line);
-    }
+  /** False if its candidate has that turn already. */
+  add(row: Turn): boolean {
+    const { turn, text, finish, execution } = row;
+    const line = this.#lines.assign(row);
     if (!this.#isFirst(line, turn)) return false;
     this.#addDigest(line, turn, text);
     if (finish === "length") this.#truncated.add(line, 1);
@@ -59,8 +58,8 @@ export class JournalFacts {
   }
 
   /** How the candidate's last turn ended, and its last execution; undefined for one without a turn. */
-  ending(key: string): Ending | undefined {
-    const line = this.#lines.get(key);
+  ending(key: CandidateKey): Ending | undefined {
+    const line = this.#lines.find(key);
     if (line === undefined) return undefined;
     const hasExecution = this.#lastExecutionTurn.at(line) > 0;
     return {
@@ -70,20 +69,20 @@ export class JournalFacts {
   }
 
   /** Equal for candidates whose turns have the same texts; undefined for one without a turn. */
-  fingerprint(key: string): string | undefined {
-    const line = this.#lines.get(key);
+  fingerprint(key: CandidateKey): string | undefined {
+    const line = this.#lines.find(key);
     if (line === undefined) return undefined;
     const first = line * digestWords;
     return `${this.#digests.at(first)}:${this.#digests.at(first + 1)}:${this.#digests.at(first + 2)}`;
   }
 
   /** How many of these candidates went on in a session that is not the one their outputs came from. */
-  divergedSessions(keys: Iterable<string>): number {
+  divergedSessions(keys: readonly CandidateKey[]): number {
     return this.#linesOf(keys).filter((line) => this.#diverged.has(line)).length;
   }
 
   /** For each of these candidates that lacked any, the modules that its executions ended for want of. */
-  missingModules(keys: Iterable<string>): string[][] {
+  missingModules(keys: readonly CandidateKey[]): string[][] {
     return this.#linesOf(keys).flatMap((line) => {
       const modules = this.#missingModules.get(line);
       return modules ? [modules] : [];
@@ -91,7 +90,7 @@ export class JournalFacts {
   }
 
   /** Executions by outcome and turns cut off by the token limit, summed over these candidates. */
-  totals(keys: Iterable<string>): { executions: Record<ExecutionOutcome, number>; truncatedTurns: number } {
+  totals(keys: readonly CandidateKey[]): { executions: Record<ExecutionOutcome, number>; truncatedTurns: number } {
     const executions = zeros(executionOutcomes);
     let truncatedTurns = 0;
     for (const line of this.#linesOf(keys)) {
@@ -103,8 +102,8 @@ export class JournalFacts {
     return { executions, truncatedTurns };
   }
 
-  #linesOf(keys: Iterable<string>): number[] {
-    return Array.from(keys, (key) => this.#lines.get(key)).filter((line) => line !== undefined);
+  #linesOf(keys: readonly CandidateKey[]): number[] {
+    return keys.map((key) => this.#lines.find(key)).filter((line) => line !== undefined);
   }
 
   #isFirst(line: number, turn: number): boolean {

@@ -1,19 +1,23 @@
+import { sum } from "./sum.ts";
+
 type Packed = Float64Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+const bits = 14;
+const chunkLength = 1 << bits;
 
 /**
  * A list of numbers that grows, packed: one, four or eight bytes each. What there are a million of, such as turns, is kept
- * as columns side by side; an object each would take ten times as much.
+ * as columns side by side; an object each would take ten times as much. It grows by chunks, so that nothing is copied.
  */
 export class NumberColumn {
-  #numbers: Packed;
-  #length = 0;
   readonly #kind: new (
     length: number,
   ) => Packed;
+  readonly #chunks: Packed[] = [];
+  #length = 0;
 
   constructor(kind: new (length: number) => Packed) {
     this.#kind = kind;
-    this.#numbers = new kind(64);
   }
 
   get length(): number {
@@ -22,7 +26,7 @@ export class NumberColumn {
 
   /** 0 where nothing was set. */
   at(index: number): number {
-    return this.#numbers[index] ?? 0;
+    return this.#chunks[index >>> bits]?.[index & (chunkLength - 1)] ?? 0;
   }
 
   push(value: number): void {
@@ -31,12 +35,9 @@ export class NumberColumn {
 
   /** The list grows up to the index; what lies between is 0. */
   set(index: number, value: number): void {
-    if (index >= this.#numbers.length) {
-      const larger = new this.#kind(Math.max(index + 1, 2 * this.#numbers.length));
-      larger.set(this.#numbers);
-      this.#numbers = larger;
-    }
-    this.#numbers[index] = value;
+    while (index >= this.#chunks.length * chunkLength) this.#chunks.push(new this.#kind(chunkLength));
+    const chunk = this.#chunks[index >>> bits];
+    if (chunk) chunk[index & (chunkLength - 1)] = value;
     if (index >= this.#length) this.#length = index + 1;
   }
 
@@ -44,10 +45,16 @@ export class NumberColumn {
     this.set(index, this.at(index) + value);
   }
 
-  /** A copy of the numbers at these indexes, in this order, or of all. */
-  values(indexes?: Int32Array): Float64Array<ArrayBuffer> {
-    const values = new Float64Array(indexes ? indexes.length : this.#length);
-    for (let place = 0; place < values.length; place += 1) values[place] = this.at(indexes?.[place] ?? place);
+  /** A copy of the numbers at these indexes, in this order. */
+  values(indexes: readonly Int32Array[]): Float64Array<ArrayBuffer> {
+    const values = new Float64Array(sum(indexes.map(({ length }) => length)));
+    let place = 0;
+    for (const some of indexes) {
+      for (const index of some) {
+        values[place] = this.at(index);
+        place += 1;
+      }
+    }
     return values;
   }
 }

@@ -1,6 +1,6 @@
 import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
 import { executionOutcomes } from "../artifacts/execution.ts";
-import { candidateKey, voteKey } from "../artifacts/identifier.ts";
+import { type CandidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { SetSummary } from "../artifacts/summary.ts";
 import { estimatesOf } from "./estimates.ts";
 import { type JournalFacts, zeros } from "./journal-facts.ts";
@@ -84,7 +84,7 @@ export class SetAccount {
     const [first] = candidates;
     if (first) this.#groups.push(voteKey(first));
     for (const candidate of candidates) this.#addCandidate(candidate);
-    this.#addJournal(candidates.map(candidateKey));
+    this.#addJournal(candidates);
   }
 
   #addCandidate({ outcome, silence, lost, turns, tokens, milliseconds, meta }: SummaryCandidate): void {
@@ -99,7 +99,7 @@ export class SetAccount {
     this.#lostMilliseconds += typeof meta?.lostMilliseconds === "number" ? meta.lostMilliseconds : 0;
   }
 
-  #addJournal(keys: readonly string[]): void {
+  #addJournal(keys: readonly CandidateKey[]): void {
     const { journal } = this.#options;
     if (journal === undefined) return;
     const { executions, truncatedTurns } = journal.totals(keys);

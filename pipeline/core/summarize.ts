@@ -66,11 +66,12 @@ export function summarize(problems: Iterable<SummaryProblem>, options: SummaryOp
   }
   const inOrder = [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1));
   const summaries = inOrder.map(([name, account]) => [name, account.summary()] as const);
+  const [only, ...others] = summaries;
   return {
     formatVersion: 1,
     runId: options.runId,
     sets: Object.fromEntries(summaries),
-    all: all.summary(),
+    all: only && others.length === 0 ? only[1] : all.summary(), // a run of one set is that set
     warnings: warningsOf(all, sets, options.journal),
   };
 }

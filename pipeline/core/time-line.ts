@@ -2,7 +2,7 @@ import type { Candidate } from "../artifacts/candidate.ts";
 import { voteKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Waste } from "../artifacts/waste.ts";
-import { coveredMilliseconds, endOfTurn } from "./covered-time.ts";
+import { coveredMilliseconds, endOfTurn, Stretches } from "./covered-time.ts";
 import { GroupedRows } from "./grouped-rows.ts";
 import { NumberColumn } from "./number-column.ts";
 import { sum } from "./sum.ts";
@@ -55,29 +55,23 @@ export class TimeLine {
     engineBusyShare: number;
     waste: Waste;
   } {
-    const rows = joined(
-      Int32Array,
-      keys.map((key) => this.#rows.rowsOf(key)),
-    );
-    const programs = rows.filter((row) => this.#until.at(row) > this.#generated.at(row));
-    const requestStarts = this.#from.values(rows);
-    const requestEnds = this.#generated.values(rows);
-    const programStarts = this.#generated.values(programs);
-    const programEnds = this.#until.values(programs);
-    const busy = coveredMilliseconds(requestStarts, requestEnds);
-    const active = coveredMilliseconds(
-      joined(Float64Array, [requestStarts, programStarts]),
-      joined(Float64Array, [requestEnds, programEnds]),
-    );
-    const requestMilliseconds = lengths(requestStarts, requestEnds);
-    const tokens = sum(this.#tokens.values(rows));
+    const rows = keys.map((key) => this.#rows.rowsOf(key));
+    const programs = rows.map((group) => group.filter((row) => this.#until.at(row) > this.#generated.at(row)));
+    const afterAnswer = rows.map((group) => group.filter((row) => this.#isAfterAnswer.at(row) === 1));
+    const requestMilliseconds = difference(this.#from, this.#generated, rows);
+    const pythonMilliseconds = difference(this.#generated, this.#until, programs);
+    const tokens = total(this.#tokens, rows);
+    const requests = new Stretches(this.#from.values(rows), this.#generated.values(rows));
+    const executions = new Stretches(this.#generated.values(programs), this.#until.values(programs));
+    const busy = coveredMilliseconds([requests]);
+    const active = coveredMilliseconds([requests, executions]);
     const waste = {
       seconds: active / 1000,
       idleForPythonSeconds: (active - busy) / 1000,
-      halfEmptySeconds: (active - coveredMilliseconds(requestStarts, requestEnds, Math.ceil(slots / 2))) / 1000,
-      pythonSeconds: lengths(programStarts, programEnds) / 1000,
+      halfEmptySeconds: (active - coveredMilliseconds([requests], Math.ceil(slots / 2))) / 1000,
+      pythonSeconds: pythonMilliseconds / 1000,
       tokens: {
-        afterAnswer: sum(this.#tokens.values(rows.filter((row) => this.#isAfterAnswer.at(row) === 1))),
+        afterAnswer: total(this.#tokens, afterAnswer),
         afterDecision: Math.round(tokensAfterDecision),
         lost: requestMilliseconds === 0 ? 0 : Math.round((lostMilliseconds * tokens) / requestMilliseconds),
       },
@@ -122,20 +116,15 @@ function firstWhere(most: number, holds: (count: number) => boolean): number {
   return low;
 }
 
-/** How long stretches of time are together. */
-function lengths(starts: Float64Array, ends: Float64Array): number {
-  return ends.reduce((total, end, index) => total + (end - (starts[index] ?? 0)), 0);
+function total(column: NumberColumn, groups: readonly Int32Array[]): number {
+  let all = 0;
+  for (const rows of groups) for (const row of rows) all += column.at(row);
+  return all;
 }
 
-function joined<Numbers extends Float64Array | Int32Array>(
-  kind: new (length: number) => Numbers,
-  parts: readonly Numbers[],
-): Numbers {
-  const whole = new kind(sum(parts.map(({ length }) => length)));
-  let length = 0;
-  for (const part of parts) {
-    whole.set(part, length);
-    length += part.length;
-  }
-  return whole;
+/** Of one column from another, summed over rows. */
+function difference(from: NumberColumn, to: NumberColumn, groups: readonly Int32Array[]): number {
+  let all = 0;
+  for (const rows of groups) for (const row of rows) all += to.at(row) - from.at(row);
+  return all;
 }

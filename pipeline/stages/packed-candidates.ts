@@ -1,5 +1,6 @@
 import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
 import type { CandidateKey } from "../artifacts/identifier.ts";
+import { CandidateNumbers } from "../core/candidate-numbers.ts";
 import { NumberColumn } from "../core/number-column.ts";
 
 /**
@@ -7,7 +8,7 @@ import { NumberColumn } from "../core/number-column.ts";
  * where an object takes three hundred. They are unpacked when they are looked at.
  */
 export class PackedCandidates {
-  readonly #lines = new Map<string, number[][]>(); // by problemId, replicate and candidate
+  readonly #lines = new CandidateNumbers();
   readonly #problem = new NumberColumn(Int32Array);
   readonly #replicate = new NumberColumn(Int32Array);
   readonly #candidate = new NumberColumn(Int32Array);
@@ -22,12 +23,12 @@ export class PackedCandidates {
   readonly #texts = new NumberedTexts();
 
   get size(): number {
-    return this.#problem.length;
+    return this.#lines.size;
   }
 
   /** Adds a candidate, or puts it in the place of the one with its key. Returns its line, from 0. */
   set(row: Candidate): number {
-    const line = this.#lineFor(row);
+    const line = this.#lines.assign(row);
     this.#problem.set(line, this.#texts.number(row.problemId));
     this.#replicate.set(line, row.replicate);
     this.#candidate.set(line, row.candidate);
@@ -43,11 +44,11 @@ export class PackedCandidates {
   }
 
   has(key: CandidateKey): boolean {
-    return this.#lines.get(key.problemId)?.[key.replicate]?.[key.candidate] !== undefined;
+    return this.#lines.find(key) !== undefined;
   }
 
-  get({ problemId, replicate, candidate }: CandidateKey): Candidate | undefined {
-    const line = this.#lines.get(problemId)?.[replicate]?.[candidate];
+  get(key: CandidateKey): Candidate | undefined {
+    const line = this.#lines.find(key);
     return line === undefined ? undefined : this.at(line);
   }
 
@@ -72,15 +73,7 @@ export class PackedCandidates {
 
   /** The lines of a problem's candidates in a replicate, by candidate number. */
   group(problemId: string, replicate: number): number[] {
-    return (this.#lines.get(problemId)?.[replicate] ?? []).filter((line) => line !== undefined); // not those between
-  }
-
-  #lineFor({ problemId, replicate, candidate }: CandidateKey): number {
-    const ofProblem = this.#lines.get(problemId) ?? [];
-    this.#lines.set(problemId, ofProblem);
-    ofProblem[replicate] ??= [];
-    ofProblem[replicate][candidate] ??= this.size;
-    return ofProblem[replicate][candidate];
+    return this.#lines.group(problemId, replicate);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import { turnsFile, verdictsFile, votesFile } from "../artifacts/artifact-file.ts";
-import { candidateKey, voteKey } from "../artifacts/identifier.ts";
+import { voteKey } from "../artifacts/identifier.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import type { Verdict } from "../artifacts/verdict.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
@@ -53,13 +53,12 @@ function* summaryProblems(
     const { problemId } = problem;
     const replicates = range(table.replicates).map((replicate) => {
       const candidates = table.candidates(problemId, replicate).map((row) => {
-        const key = candidateKey(row);
-        const ending = journal?.ending(key);
+        const ending = journal?.ending(row);
         return {
           ...row,
           lost: isLost(row, ending?.execution === "crashed"),
           silence: silenceOf(row, ending),
-          fingerprint: journal?.fingerprint(key),
+          fingerprint: journal?.fingerprint(row),
         };
       });
       return { candidates, elected: elected.get(voteKey({ problemId, replicate })) ?? null };
@@ -147,7 +146,7 @@ async function readJournal(
   const timeLine = new TimeLine();
   for await (const row of store.rows(turnsFile)) {
     if (!known.has(row.problemId)) throw unknownProblem(turnsFile.name, row.problemId);
-    if (!journal.add(candidateKey(row), row)) {
+    if (!journal.add(row)) {
       const { problemId, replicate, candidate, turn } = row;
       throw await repeatedRow(store, turnsFile, { problemId, replicate, candidate, turn });
     }
@@ -162,8 +161,7 @@ function checkNotAllLost(table: CandidateTable, journal: JournalFacts | undefine
   for (const { problemId, set } of table.problems) {
     if (!lost.has(set)) continue; // some other problem of it was evaluated
     const candidates = range(table.replicates).flatMap((replicate) => table.candidates(problemId, replicate));
-    if (candidates.some((row) => !isLost(row, journal?.ending(candidateKey(row))?.execution === "crashed")))
-      lost.delete(set);
+    if (candidates.some((row) => !isLost(row, journal?.ending(row)?.execution === "crashed"))) lost.delete(set);
   }
   if (lost.size === 0) return;
   throw new UserError(`Every candidate of ${[...lost].join(", ")} was lost to the engine or the sandbox.`, {

@@ -2,24 +2,26 @@ import { describe, expect, it } from "vitest";
 import { JournalFacts } from "../../pipeline/core/journal-facts.ts";
 import { execution, turn } from "../helpers/run-rows.ts";
 
+const key = { problemId: "s/a", replicate: 0, candidate: 0 };
+
 /** The facts of one candidate whose turns have these texts, added in this order. */
 function factsOf(texts: readonly string[], order: readonly number[] = [...texts.keys()]): JournalFacts {
   const facts = new JournalFacts();
-  for (const index of order) facts.add("s/a:0:0", turn("s/a", 0, texts[index] ?? "", { turn: index }));
+  for (const index of order) facts.add(turn("s/a", 0, texts[index] ?? "", { turn: index }));
   return facts;
 }
 
 describe("the fingerprint of a candidate's texts", () => {
-  const fingerprint = (...texts: string[]) => factsOf(texts).fingerprint("s/a:0:0");
+  const fingerprint = (...texts: string[]) => factsOf(texts).fingerprint(key);
 
   it("is the same whatever order its turns come in", () => {
     const texts = ["first", "second", "third", "fourth"];
-    const expected = factsOf(texts).fingerprint("s/a:0:0");
+    const expected = factsOf(texts).fingerprint(key);
     for (const order of [
       [3, 2, 1, 0],
       [1, 3, 0, 2],
     ]) {
-      expect(factsOf(texts, order).fingerprint("s/a:0:0")).toBe(expected);
+      expect(factsOf(texts, order).fingerprint(key)).toBe(expected);
     }
   });
 
@@ -37,20 +39,20 @@ describe("the fingerprint of a candidate's texts", () => {
   });
 
   it("is there from the first turn on", () => {
-    expect(factsOf([]).fingerprint("s/a:0:0")).toBeUndefined();
-    expect(factsOf([""]).fingerprint("s/a:0:0")).toBeDefined();
+    expect(factsOf([]).fingerprint(key)).toBeUndefined();
+    expect(factsOf([""]).fingerprint(key)).toBeDefined();
   });
 });
 
 describe("the facts of a journal", () => {
   it("tell a turn that they have already, also among very many", () => {
     const facts = new JournalFacts();
-    const add = (number: number) => facts.add("s/a:0:0", turn("s/a", 0, "x", { turn: number }));
+    const add = (number: number) => facts.add(turn("s/a", 0, "x", { turn: number }));
     for (const number of [0, 1, 30, 31, 32, 33, 63, 64, 9999]) {
       expect(add(number), `turn ${number}`).toBe(true);
       expect(add(number), `turn ${number} again`).toBe(false);
     }
-    expect(facts.totals(["s/a:0:0"]).truncatedTurns).toBe(0);
+    expect(facts.totals([key]).truncatedTurns).toBe(0);
   });
 
   it("have the last turn's end and the last execution, whatever order the rows come in", () => {
@@ -61,13 +63,13 @@ describe("the facts of a journal", () => {
     ];
     for (const order of [rows, rows.toReversed()]) {
       const facts = new JournalFacts();
-      for (const row of order) facts.add("s/a:0:0", row);
-      expect(facts.ending("s/a:0:0")).toEqual({ finish: "length", execution: "timeout" });
-      expect(facts.totals(["s/a:0:0", "s/a:0:1"])).toMatchObject({
+      for (const row of order) facts.add(row);
+      expect(facts.ending(key)).toEqual({ finish: "length", execution: "timeout" });
+      expect(facts.totals([key, { ...key, candidate: 1 }])).toMatchObject({
         executions: { ok: 1, timeout: 1, crashed: 0 },
         truncatedTurns: 1,
       });
     }
-    expect(new JournalFacts().ending("s/a:0:0")).toBeUndefined();
+    expect(new JournalFacts().ending(key)).toBeUndefined();
   });
 });
