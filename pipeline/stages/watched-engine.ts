@@ -276,7 +276,7 @@ function engineGone({ reason, request }: EngineFault): UserError {
   const what = request === undefined ? "The engine went away during the run." : `The engine ${does} every request.`;
   return new UserError(`${what} ${reason}`, {
     hint:
-      "Finished turns are kept, and no candidate was lost by it. See to the server (`sctir doctor CONFIG` looks what is wrong), " +
+      "Finished turns are kept, and no candidate is counted as lost. See to the server (`sctir doctor CONFIG` checks it), " +
       "then run the same command: it goes on where it stopped.",
     exitCode: exitCodes.unavailable,
   });
