@@ -53,7 +53,7 @@ describe("sctir run", () => {
     const out = join(folder, "run");
     const ended = await sctir(["run", await writeConfig(folder, problems, server.baseUrl), "--out", out]);
     expect(ended.stderr).not.toContain("warning");
-    expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("100.0 %") });
+    expect(ended).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("100 %") });
     expect(rowsOf(out, "votes.jsonl").map(({ problemId, answer }) => [problemId, answer])).toEqual([
       ["own/a", "42"],
       ["own/b", "1180591620717411303424"],
