@@ -28,9 +28,12 @@ export type KeyRule = z.infer<typeof keyRuleSchema>;
 
 const sha256Text = z.string().regex(/^[0-9a-f]{64}$/u, "expected 64 lower-case hexadecimal digits");
 
+/** Within the folder that it is found in: a card is no way to write elsewhere. */
+const fileName = z.string().regex(/^(?!\/)(?!(?:.*\/)?\.\.(?:\/|$))./u, "expected a name, or a path below, without ..");
+
 /** A file of a set that is known to be good, under the name it is found by. */
 const knownCopySchema = z.strictObject({
-  file: z.string().min(1),
+  file: fileName,
   rows: count.describe("rows in the file, before filtering"),
   sha256: sha256Text.optional(),
   description: z.string(),
@@ -43,10 +46,7 @@ export const datasetCardSchema = z.strictObject({
   description: z.string(),
   licence: z.string(),
   homepage: z.string(),
-  file: z
-    .string()
-    .min(1)
-    .describe("name of the file in the cache, or a path relative to the card for a set shipped here"),
+  file: fileName.describe("name of the file in the cache, or a path relative to the card for a set shipped here"),
   shipped: z.boolean().default(false),
   source: z
     .strictObject({

@@ -11,7 +11,7 @@ import { type RunSetting, type SummaryProblem, summarize } from "../core/summari
 import { TimeLine } from "../core/time-line.ts";
 import { exitCodes, UserError } from "../core/user-error.ts";
 import { creditOf, type VoteOptions } from "../core/vote.ts";
-import { type CandidateTable, readCandidateTable, unknownProblem } from "./candidate-table.ts";
+import { type CandidateTable, readCandidateTable, type TableCandidate, unknownProblem } from "./candidate-table.ts";
 import type { RunStore } from "./ports.ts";
 import { repeatedRow } from "./repeated-row.ts";
 
@@ -161,13 +161,18 @@ function checkNotAllLost(table: CandidateTable, journal: JournalFacts | undefine
   for (const { problemId, set } of table.problems) {
     if (!lost.has(set)) continue; // some other problem of it was evaluated
     const candidates = range(table.replicates).flatMap((replicate) => table.candidates(problemId, replicate));
-    if (candidates.some((row) => !isLost(row, journal?.ending(row)?.execution === "crashed"))) lost.delete(set);
+    const says = (row: TableCandidate) =>
+      row.outcome !== "decided" && !isLost(row, journal?.ending(row)?.execution === "crashed");
+    if (candidates.some(says)) lost.delete(set);
   }
   if (lost.size === 0) return;
-  throw new UserError(`Every candidate of ${[...lost].join(", ")} was lost to the engine or the sandbox.`, {
-    hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",
-    exitCode: exitCodes.unavailable,
-  });
+  throw new UserError(
+    `Every candidate of ${[...lost].join(", ")} was lost to the engine or the sandbox, or cancelled.`,
+    {
+      hint: "That says nothing about the model, so there is no score. See why the engine failed, and run this again.",
+      exitCode: exitCodes.unavailable,
+    },
+  );
 }
 
 function firstThree(items: readonly string[]): string {

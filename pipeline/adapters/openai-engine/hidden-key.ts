@@ -6,13 +6,16 @@ const shortestKey = 8;
 
 /**
  * Puts `hiddenKey` in place of the API key in what a server sent, before anything is made of it: error messages, lists of
- * models and texts come into artifacts and onto terminals. The key is found as it is, and as JSON writes it.
+ * models and texts come into artifacts and onto terminals. The key is found as it is, and within JSON within JSON.
  */
 export function keyHider(apiKey: string | undefined): (text: string) => string {
   if (apiKey === undefined || apiKey.length < shortestKey) return (text) => text;
-  const inJson = JSON.stringify(apiKey).slice(1, -1);
-  const forms = [...new Set([inJson.replaceAll("/", "\\/"), inJson, apiKey])];
-  return (text) => forms.reduce((hidden, form) => hidden.replaceAll(form, hiddenKey), text);
+  const inAnyJson = Array.from(apiKey, (character) => {
+    if (character === "\\") return "\\\\+";
+    return `${/["/]/u.test(character) ? "\\\\*" : ""}\\u{${character.charCodeAt(0).toString(16)}}`;
+  });
+  const pattern = new RegExp(inAnyJson.join(""), "gu");
+  return (text) => text.replace(pattern, hiddenKey);
 }
 
 /** Whether a text has the key in it, or what stands in its place. A text that was changed is no text of the model. */
