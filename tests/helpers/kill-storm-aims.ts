@@ -48,8 +48,8 @@ export function tour(draw: Draw, runMilliseconds: number): Aim[] {
     { at: "time", milliseconds: upTo(runMilliseconds / 2) },
     { at: "rows", more: 1 + upTo(4) },
     { at: "program", milliseconds: upTo(50) },
-    { at: "rows", more: 1 + upTo(8) },
     { at: "program", milliseconds: upTo(200) },
+    { at: "rows", more: 1 + upTo(8) },
     { at: "rows", more: 1 + upTo(4) },
     rename("candidates.jsonl"),
     rename("votes.jsonl"),
@@ -101,8 +101,10 @@ export async function reached(
     if (aim.at === "rename") return isHeld ? output().includes(dwelling) : temporaryFiles(out, pid).includes(aim.name);
     return aim.name === "run.lock" ? holderOf(out) === pid : existsSync(join(out, aim.name));
   };
-  while (!signal.aborted && !(await isThere())) await sleep(aim.at === "program" ? 10 : 1);
-  if ("milliseconds" in aim) await sleep(aim.milliseconds, undefined, { signal }).catch(() => {});
+  do {
+    while (!signal.aborted && !(await isThere())) await sleep(aim.at === "program" ? 10 : 1);
+    if ("milliseconds" in aim) await sleep(aim.milliseconds, undefined, { signal }).catch(() => {});
+  } while (aim.at === "program" && !signal.aborted && !(await isThere())); // that program was over: the next one
 }
 
 /** What a process is about to rename. */
