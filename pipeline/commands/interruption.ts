@@ -11,16 +11,17 @@ export class Interruption {
   readonly #handle: (signal: NodeJS.Signals) => void;
 
   constructor() {
-    let firstAt = 0;
+    let first: { signal: NodeJS.Signals; at: number } | undefined;
     const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
     this.#handle = (signal) => {
       // Under `nohup`, which takes terminals away. It has the signal ignored too, but Node undoes that when it starts.
       if (signal === "SIGHUP" && !hasTerminal) return;
-      if (this.#controller.signal.aborted) {
-        if (performance.now() - firstAt > echoMilliseconds) process.exit(exitCodes.interrupted);
+      if (first) {
+        const isEcho = signal === first.signal && performance.now() - first.at <= echoMilliseconds;
+        if (!isEcho) process.exit(exitCodes.interrupted);
         return;
       }
-      firstAt = performance.now();
+      first = { signal, at: performance.now() };
       this.#controller.abort();
       printNote(`\n${signal}: finishing what has begun. Once more to stop at once.`);
     };

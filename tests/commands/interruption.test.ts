@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newMarker } from "../adapters/sandbox/processes-by-marker.ts";
@@ -98,7 +97,6 @@ describe.skipIf(!canAdopt)("an interruption of a run with programs", () => {
     const { run } = await running("twice");
     await interruptedBy(run, async (pid) => {
       process.kill(pid, "SIGINT");
-      await sleep(400); // sooner, it would be taken for an echo of the first
       process.kill(pid, "SIGTERM");
     });
   });
