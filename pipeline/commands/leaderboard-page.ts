@@ -29,7 +29,8 @@ export function leaderboardCsv({ problems, runs, contest }: Leaderboard): string
     ...{ expectedLow: run.expectedInterval.low, expectedHigh: run.expectedInterval.high },
     ...{ standardDeviation: run.standardDeviation, problemVariance: run.variance.problems },
     ...{ samplingVariance: run.variance.sampling, low: run.quantiles[5], median: run.quantiles[50] },
-    ...{ high: run.quantiles[95], firstPlace: contest?.places[at]?.[0] },
+    ...{ high: run.quantiles[95], otherLow: run.onOtherProblems.low, otherHigh: run.onOtherProblems.high },
+    ...{ firstPlace: contest?.places[at]?.[0] },
   }));
   return stringify(rows, { header: true }).trimEnd();
 }
@@ -41,16 +42,16 @@ function competition({ problems, competition: strata }: Leaderboard): string {
 
 function scores({ runs }: Leaderboard): string {
   return table([
-    ["run", "expected", "known to", "sd", "90 % of scores", "median", "sd, problems", "sd, seeds"],
-    ...runs.map(({ name, expected, expectedInterval, standardDeviation, quantiles, variance, knowsSampling }) => [
+    ["run", "expected", "known to", "sd", "90 % of scores", "on other problems", "sd, problems", "sd, seeds"],
+    ...runs.map(({ name, expected, expectedInterval, standardDeviation, quantiles, onOtherProblems, ...run }) => [
       name,
       expected.toFixed(1),
       `${expectedInterval.low.toFixed(1)} – ${expectedInterval.high.toFixed(1)}`,
       standardDeviation.toFixed(1),
       `${quantiles[5]} – ${quantiles[95]}`,
-      String(quantiles[50]),
-      Math.sqrt(variance.problems).toFixed(1),
-      knowsSampling ? Math.sqrt(variance.sampling).toFixed(1) : "–",
+      `${onOtherProblems.low} – ${onOtherProblems.high}`,
+      Math.sqrt(run.variance.problems).toFixed(1),
+      run.knowsSampling ? Math.sqrt(run.variance.sampling).toFixed(1) : "–",
     ]),
   ]);
 }
@@ -101,5 +102,6 @@ function chance(share: number): string {
 }
 
 const legend =
-  "Scores in problems. known to: 95 %, as the problems drawn from are a sample themselves; sd, problems and seeds: what " +
+  "Scores in problems. known to: 95 %, as the problems drawn from are a sample themselves; on other problems: 90 % of " +
+  "scores, if none of these is drawn; sd, problems and seeds: what " +
   "the spread is due to (their squares add up).";

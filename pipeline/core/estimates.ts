@@ -3,7 +3,7 @@ import { sampledSubsets } from "./maj-at.ts";
 import { populationInterval } from "./population-interval.ts";
 import type { ProblemScore } from "./problem-score.ts";
 import { type Observation, samplingInterval } from "./sampling-interval.ts";
-import { partitions, resamples } from "./vote-variance.ts";
+import { partitions } from "./vote-variance.ts";
 
 export interface Estimates {
   accuracy: Estimate;
@@ -12,11 +12,11 @@ export interface Estimates {
   majAt: Record<string, Estimate>;
 }
 
-const bootstrap = `Student's t, ${resamples} bootstrap resamples of each problem's candidates`;
-const betweenReplicates = "Student's t, variance between replicates";
-const binomial = "Student's t, binomial variance within problems";
-const unbiased = "Student's t, unbiased variance within problems";
-const fromPartitions = `Student's t, unbiased variance within problems from ${partitions} random partitions`;
+const ofVote = `votes of half of each problem's candidates, ${partitions} random partitions`;
+const betweenReplicates = "variance between replicates";
+const binomial = "binomial variance within problems";
+const unbiased = "unbiased variance within problems";
+const fromPartitions = `unbiased variance within problems from ${partitions} random partitions`;
 
 /** The estimates over these problems, for each k in `sizes` that some problem has candidates enough for. */
 export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly number[], replicates: number): Estimates {
@@ -36,7 +36,7 @@ export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly num
   return {
     accuracy: estimateOf(
       scores.map(({ accuracy }) => accuracy),
-      method(bootstrap),
+      method(ofVote),
     ),
     candidateAccuracy: estimateOf(
       scores.map(({ candidateAccuracy }) => candidateAccuracy).filter((each) => each !== undefined),
@@ -49,7 +49,7 @@ export function estimatesOf(scores: readonly ProblemScore[], sizes: readonly num
     majAt: estimateAt(
       (score) => score.majAt,
       (k, observations) => ({
-        ...estimateOf(observations, method(k === 1 ? binomial : k === largest ? bootstrap : fromPartitions)),
+        ...estimateOf(observations, method(k === 1 ? binomial : k === largest ? ofVote : fromPartitions)),
         ...sampledMethod(scores, k),
       }),
     ),

@@ -3,8 +3,9 @@ import { electorateOf } from "./electorate.ts";
 import { majAt } from "./maj-at.ts";
 import { passAt, passAtVariance } from "./pass-at.ts";
 import { type Observation, type Spread, spreadOfReplicates } from "./sampling-interval.ts";
+import { sum } from "./sum.ts";
 import type { VoteOptions, Voter } from "./vote.ts";
-import { majAtVariances, resampledWinRate } from "./vote-variance.ts";
+import { majAtVariances } from "./vote-variance.ts";
 
 /** What one replicate knows of a problem. */
 export interface ReplicateOutcome {
@@ -38,7 +39,7 @@ export function sizesUpTo(width: number): number[] {
 /**
  * Scores one problem: each value is the mean over its replicates, and its spread tells how that mean would vary over
  * seeds. With several replicates they tell the spread themselves. A single one does by its candidates: an unbiased
- * variance of pass@k and maj@k where k is at most half of them, and the bootstrap for the vote of all of them.
+ * variance of pass@k and maj@k where k is at most half of them, and from the votes of half for the vote of all of them.
  * `random` is drawn from only for a single replicate's spread, and where subsets have to be sampled.
  */
 export function scoreProblem(
@@ -47,25 +48,34 @@ export function scoreProblem(
   { sizes, vote }: ScoringRules,
   random: () => number,
 ): ProblemScore {
-  const electorates = replicates.map(({ observed }) => electorateOf(observed, expected, vote));
-  const scored = replicates.map(({ observed }, index) => {
-    const n = observed.length;
-    const right = countRight(observed, expected);
-    const within = sizes.filter((k) => k <= n);
-    const electorate = electorates[index];
-    const majority = electorate ? majAt(electorate, within, random) : [];
-    return within.map((k, place) => ({ k, pass: passAt(n, right, k), majority: majority[place] ?? { value: 0 } }));
-  });
   const single = replicates.length === 1 ? replicates[0] : undefined;
-  const electorate = single && electorates[0];
   const n = single?.observed.length ?? 0;
   const right = single ? countRight(single.observed, expected) : 0;
+  const half = Math.floor(n / 2); // what the vote of all is judged by
+  const asked = half === 0 || sizes.includes(half) ? sizes : [...sizes, half];
 
-  const voteSpread = single && electorate && n > 1 ? bootstrapSpread(resampledWinRate(electorate, random)) : undefined;
+  const electorates = replicates.map(({ observed }) => electorateOf(observed, expected, vote));
+  const scored = replicates.map(({ observed }, index) => {
+    const within = asked.filter((k) => k <= observed.length);
+    const electorate = electorates[index];
+    const majority = electorate ? majAt(electorate, within, random) : [];
+    const rightOnes = countRight(observed, expected);
+    return within.map((k, place) => {
+      return {
+        k,
+        n: observed.length,
+        pass: passAt(observed.length, rightOnes, k),
+        majority: majority[place] ?? { value: 0 },
+      };
+    });
+  });
+
   const halves = (single && scored[0] ? scored[0] : []).filter(({ k }) => 2 * k <= n);
   const targets = halves.map(({ k, majority }) => ({ k, estimate: majority.value }));
-  const variances = electorate ? majAtVariances(electorate, targets, random) : [];
+  const variances = electorates[0] ? majAtVariances(electorates[0], targets, random) : [];
   const majoritySpread = new Map(targets.map(({ k }, index) => [k, partitionSpread(variances[index] ?? 0, n, k)]));
+  const ofHalf = targets.findIndex(({ k }) => k === half);
+  const voteSpread = ofHalf < 0 ? undefined : spreadOfVote(targets[ofHalf]?.estimate ?? 0, variances[ofHalf] ?? 0, n);
   if (voteSpread) majoritySpread.set(n, voteSpread);
 
   const passes = new Map<number, Observation>();
@@ -74,17 +84,19 @@ export function scoreProblem(
   for (const k of sizes) {
     const usable = scored.flatMap((values) => values.filter((value) => value.k === k));
     if (usable.length === 0) continue;
+    const trials = sum(usable.map((each) => Math.floor(each.n / k))); // a k-subset and others beside it
     const passSpread = single && 2 * k <= n ? partitionSpread(passAtVariance(n, right, k), n, k) : undefined;
+    const observeAll = (values: number[], spread: Spread | undefined) => observe(values, trials, spread);
     passes.set(
       k,
-      observe(
+      observeAll(
         usable.map(({ pass }) => pass),
         passSpread,
       ),
     );
     majorities.set(
       k,
-      observe(
+      observeAll(
         usable.map(({ majority }) => majority.value),
         majoritySpread.get(k),
       ),
@@ -97,6 +109,7 @@ export function scoreProblem(
   return {
     accuracy: observe(
       replicates.map(({ credit }) => credit),
+      replicates.length,
       voteSpread,
     ),
     candidateAccuracy,
@@ -107,9 +120,8 @@ export function scoreProblem(
 }
 
 /** The mean of one value per replicate. `spread` is used where a single replicate cannot tell it. */
-function observe(values: readonly number[], spread: Spread | undefined): Observation {
-  const value = values.reduce((sum, each) => sum + each, 0) / values.length;
-  return { value, trials: values.length, spread: spreadOfReplicates(values) ?? spread };
+function observe(values: readonly number[], trials: number, spread: Spread | undefined): Observation {
+  return { value: sum(values) / values.length, trials, spread: spreadOfReplicates(values) ?? spread };
 }
 
 /** The share of right candidates over all replicates. Its variance is p(1 - p) / (n - 1), unbiased. */
@@ -122,9 +134,15 @@ function shareOfCandidates(replicates: readonly ReplicateOutcome[], expected: st
   return { value, trials: n, spread };
 }
 
-/** Of a vote that is right with this chance. Taken to have one degree of freedom, to be careful with few problems. */
-function bootstrapSpread(rate: number): Spread {
-  return { variance: rate * (1 - rate), degrees: 1 };
+/**
+ * Of the vote of all n candidates, by what is known of votes of half of them: maj@(n/2) and its variance. A single such vote
+ * is right or wrong with the variance v(1 - v), of which maj(1 - maj) + variance is an unbiased estimate. That of the whole
+ * vote is taken to be three quarters of it. Over problems whose margins are spread evenly it falls as 1/√n once n is
+ * large, by 0.71, and from two candidates to four or four to eight by 0.77. A vote of two is the vote of its first.
+ */
+function spreadOfVote(ofHalf: number, variance: number, n: number): Spread {
+  const ofOne = ofHalf * (1 - ofHalf) + variance;
+  return { variance: (n > 2 ? 0.75 : 1) * ofOne, degrees: 1 };
 }
 
 /** Of an unbiased variance: as many degrees of freedom as disjoint k-subsets among n can differ. */

@@ -26,11 +26,6 @@ export function normalQuantile(share: number): number {
   return Math.sign(share - 0.5) * normalTwoSided(Math.abs(2 * share - 1));
 }
 
-/** The x in [0, 1] with P(X ≤ x) = share, for X of the Beta distribution with a, b > 0. */
-export function betaQuantile(share: number, a: number, b: number): number {
-  return bisect((x) => regularizedBeta(x, a, b), share, 0, 1);
-}
-
 /** Where a rising function takes a value, between `low` and `high`. */
 export function bisect(rising: (x: number) => number, value: number, low: number, high: number): number {
   let [below, above] = [low, high];

@@ -101,7 +101,7 @@ function blocksWon(
   return { sum: won, squares: won };
 }
 
-export const resamples = 1000;
+const resamples = 1000;
 
 /**
  * The chance that n candidates more, of the same kind, would elect the right answer, by the bootstrap (Efron and

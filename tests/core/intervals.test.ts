@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { populationInterval } from "../../pipeline/core/population-interval.ts";
+import { studentTwoSided } from "../../pipeline/core/quantile.ts";
 import { samplingInterval, spreadOfReplicates } from "../../pipeline/core/sampling-interval.ts";
 import { wilsonInterval } from "../../pipeline/core/wilson.ts";
 
@@ -34,14 +36,27 @@ describe("populationInterval", () => {
     });
   });
 
-  it("is Student's t over problem means otherwise, within 0 and 1", () => {
-    // Mean 0.5, standard deviation 0.25, n = 3; t(2) = 4.3027.
-    const interval = populationInterval([0.25, 0.5, 0.75]);
-    expect(interval?.low).toBe(0);
-    expect(interval?.high).toBe(1);
-    const many = populationInterval(Array.from({ length: 90 }, (_, index) => [0.25, 0.5, 0.75][index % 3] ?? 0));
-    expect(many?.method).toBe("Student's t, over problem means");
-    expect(many?.high).toBeCloseTo(0.5 + 1.987 * (0.20528 / Math.sqrt(90)), 4);
+  it("is that of more problems where they count in parts, by how much less they vary than zeros and ones", () => {
+    const values = Array.from({ length: 90 }, (_, index) => [0.25, 0.5, 0.75][index % 3] ?? 0);
+    const interval = populationInterval(values);
+    expect(interval?.method).toBe("Wilson score, over the effective number of problems");
+    // Squares add up to 90 / 24; four more problems of the variance 1/4 make it (90 / 24 + 1) / 93.
+    expect(interval).toMatchObject(wilsonInterval(0.5, (90 * 0.25) / ((90 / 24 + 1) / 93)));
+    const many = populationInterval(Array.from({ length: 90_000 }, (_, index) => [0.25, 0.5, 0.75][index % 3] ?? 0));
+    expect(many?.high).toBeCloseTo(0.5 + 1.96 * Math.sqrt(1 / 24 / 90_000), 5); // in the long run the normal one
+  });
+
+  it("is never wider than Wilson's over the problems there are", () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 }), (values) => {
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        const [interval, widest] = [populationInterval(values), wilsonInterval(mean, values.length)];
+        expect(interval?.low).toBeGreaterThanOrEqual(widest.low - 1e-12);
+        expect(interval?.high).toBeLessThanOrEqual(widest.high + 1e-12);
+        expect(interval?.low).toBeLessThanOrEqual(mean + 1e-12);
+        expect(interval?.high).toBeGreaterThanOrEqual(mean - 1e-12);
+      }),
+    );
   });
 
   it("is not empty where the problems do not differ, or there is but one", () => {
@@ -56,18 +71,42 @@ describe("populationInterval", () => {
 describe("samplingInterval", () => {
   const observation = (value: number, variance: number) => ({ value, trials: 4, spread: { variance, degrees: 3 } });
 
-  it("adds the problems' variances", () => {
-    // Two problems with equal spread: standard error √(2 · 0.02) / 2 = 0.1, degrees of freedom 6.
-    const interval = samplingInterval([observation(0.4, 0.02), observation(0.6, 0.02)], "this way");
-    expect(interval).toMatchObject({ kind: "sampling", level: 0.95, method: "this way" });
-    expect(interval?.high).toBeCloseTo(0.5 + 2.4469 * 0.1, 4);
-    expect(interval?.low).toBeCloseTo(0.5 - 2.4469 * 0.1, 4);
+  it("adds the problems' variances, and two more of the largest that their mean lets be", () => {
+    const interval = samplingInterval([observation(0.4, 0.002), observation(0.6, 0.002)], "this way");
+    expect(interval).toMatchObject({
+      kind: "sampling",
+      level: 0.95,
+      method: "Wilson score with Student's t, this way",
+    });
+    // Both together 0.004, the added ones 2 · 0.25 / 4: of four problems on average, and of a mean of two.
+    const variance = (0.004 + 0.125) / 4 / 2;
+    const t = studentTwoSided(0.95, (0.004 + 0.125) ** 2 / (2 * (0.002 ** 2 / 3)));
+    expect(interval).toMatchObject(wilsonInterval(0.5, 0.25 / variance, t));
+    const many = Array.from({ length: 20_000 }, () => observation(0.5, 0.02));
+    expect(samplingInterval(many, "")?.high).toBeCloseTo(0.5 + 1.96 * Math.sqrt(0.02 / 20_000), 5);
   });
 
-  it("is Wilson's over all trials where no problem was seen to vary", () => {
+  it("is Wilson's over all trials where no problem was seen to vary, and nowhere wider", () => {
     const interval = samplingInterval([observation(1, 0), observation(1, 0)], "this way");
-    expect(interval).toMatchObject(wilsonInterval(1, 8));
-    expect(interval?.method).toMatch(/^Wilson/u);
+    expect(interval).toMatchObject({ ...wilsonInterval(1, 8), method: "Wilson score, over all trials" });
+    const uncertain = samplingInterval([observation(0.5, 0.3), observation(0.5, 0.3)], "this way");
+    expect(uncertain).toMatchObject(wilsonInterval(0.5, 8));
+  });
+
+  it("is a number also where variances, estimated without bias, are negative", () => {
+    for (const variances of [
+      [-0.01, 0.01],
+      [-0.01, -0.02],
+      [-0.001, 0.0011],
+    ]) {
+      const { low = Number.NaN, high = Number.NaN } =
+        samplingInterval(
+          variances.map((variance) => observation(0.9, variance)),
+          "",
+        ) ?? {};
+      expect(low).toBeLessThan(0.9);
+      expect(high).toBeGreaterThan(0.9);
+    }
   });
 
   it("is not told where the spread of a problem is unknown", () => {

@@ -148,8 +148,8 @@ describe("the score stage", () => {
     expect(summary.all.accuracy).toMatchObject({ estimate: 5 / 6, n: 3 });
     expect(summary.all.candidateAccuracy.estimate).toBeCloseTo(8 / 12, 12);
     expect(summary.all.accuracy.intervals.map(({ method }) => method)).toEqual([
-      "Student's t, variance between replicates",
-      "Student's t, over problem means",
+      "Wilson score, over all trials",
+      "Wilson score, over problems",
     ]);
     expect(summary.all.ledger.answered).toBe(12);
   });

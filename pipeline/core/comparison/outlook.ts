@@ -1,4 +1,4 @@
-import { detectableDifference } from "../statistics/power.ts";
+import { detectableDifference, neededUnits } from "../statistics/power.ts";
 import { sum } from "../sum.ts";
 import type { PairedProblem } from "./paired-problems.ts";
 
@@ -32,7 +32,10 @@ export function outlookOf(pairs: readonly PairedProblem[], replicates: number): 
   const whole = differences.every((difference) => Number.isInteger(difference));
   const detectable = Math.max(at(variance), whole ? fewestFlips / n : 0);
   if (mean === 0) return { detectable: asShare(detectable), problemsNeeded: null, replicatesNeeded: null };
-  const problemsNeeded = Math.ceil(n * (detectable / Math.abs(mean)) ** 2);
+  const problemsNeeded = Math.max(
+    neededUnits({ difference: mean, standardDeviation: Math.sqrt(variance), power }),
+    whole ? Math.ceil(fewestFlips / Math.abs(mean)) : 0,
+  );
   return {
     detectable: asShare(detectable),
     problemsNeeded,

@@ -1,4 +1,5 @@
-import { populationInterval } from "../population-interval.ts";
+import { effectiveProblems, populationInterval } from "../population-interval.ts";
+import { betaBinomial } from "../statistics/beta-binomial.ts";
 import { poissonBinomial } from "../statistics/poisson-binomial.ts";
 import { sum } from "../sum.ts";
 import { intervalLevel } from "../wilson.ts";
@@ -15,14 +16,17 @@ export interface Forecast {
   variance: { problems: number; sampling: number };
   quantiles: Record<"5" | "25" | "50" | "75" | "95", number>;
   distribution: number[]; // the chance of each score from 0 on
+  /** Where nine of ten scores lie on problems that are not at hand, but of the same kind. */
+  onOtherProblems: { low: number; high: number; level: number };
 }
 
 /**
  * Exact: a problem drawn at random is solved with the mean of its set's chances, and draws are independent, so the score
  * has a Poisson binomial distribution. Its variance Σ p̄(1 - p̄) is the sum of Σ mean(p(1 - p)), which is left when the
- * problems are known, and Σ var(p), by the law of total variance.
+ * problems are known, and Σ var(p), by the law of total variance. What is not known of the mean itself follows from
+ * `accuracies`, the verdicts that the chances come from.
  */
-export function forecastOf(competition: readonly Stratum[], chances: WinChances): Forecast {
+export function forecastOf(competition: readonly Stratum[], chances: WinChances, accuracies = chances): Forecast {
   const means = competition.map(({ problemIds }) => mean(problemIds.map((id) => chanceOf(chances, id))));
   const distribution = [...poissonBinomial(competition.flatMap(({ count }, at) => Array(count).fill(means[at] ?? 0)))];
   const sampling = sum(
@@ -34,11 +38,12 @@ export function forecastOf(competition: readonly Stratum[], chances: WinChances)
   const quantile = (share: number) => quantileOf(distribution, share);
   return {
     expected: sum(competition.map(({ count }, at) => count * (means[at] ?? 0))),
-    expectedInterval: { ...knownTo(competition, chances), level: intervalLevel },
+    expectedInterval: { ...knownTo(competition, accuracies), level: intervalLevel },
     standardDeviation: Math.sqrt(total),
     variance: { problems: Math.max(0, total - sampling), sampling },
     quantiles: { 5: quantile(0.05), 25: quantile(0.25), 50: quantile(0.5), 75: quantile(0.75), 95: quantile(0.95) },
     distribution,
+    onOtherProblems: predicted(competition, accuracies),
   };
 }
 
@@ -57,6 +62,26 @@ function knownTo(competition: readonly Stratum[], chances: WinChances): { low: n
     low: expected - Math.hypot(...parts.map((part) => part.expected - part.low)),
     high: expected + Math.hypot(...parts.map((part) => part.high - part.expected)),
   };
+}
+
+/**
+ * How many of other problems a run solves is a number with the beta-binomial distribution, if what the problems at hand tell of
+ * the mean chance is put as Jeffreys' posterior of so many successes in the effective number of problems. Sets add up.
+ */
+function predicted(competition: readonly Stratum[], accuracies: WinChances): Forecast["onOtherProblems"] {
+  let distribution = Float64Array.of(1);
+  for (const { count, problemIds } of competition) {
+    const values = problemIds.map((id) => chanceOf(accuracies, id));
+    const [share, trials] = [mean(values), effectiveProblems(values)];
+    const ofSet = betaBinomial(count, share * trials + 0.5, (1 - share) * trials + 0.5);
+    const both = new Float64Array(distribution.length + count);
+    for (const [score, chance] of distribution.entries()) {
+      for (const [more, other] of ofSet.entries()) both[score + more] = (both[score + more] ?? 0) + chance * other;
+    }
+    distribution = both;
+  }
+  const quantile = (share: number) => quantileOf([...distribution], share);
+  return { low: quantile(0.05), high: quantile(0.95), level: 0.9 };
 }
 
 /** Which of two runs would have the higher score, on the same problems. */

@@ -35,12 +35,12 @@ export function leaderboardOf(runs: readonly RunResults[], options: LeaderboardO
   return {
     problems,
     competition: competition.map(({ set, count, problemIds }) => ({ set, count, drawnFrom: problemIds.length })),
-    runs: known.map(({ name, chances, knowsSampling }) => ({
-      ...{ name, ...forecastOf(competition, chances), knowsSampling },
+    runs: known.map(({ name, accuracies, chances, knowsSampling }) => ({
+      ...{ name, ...forecastOf(competition, chances, accuracies), knowsSampling },
       best: bestOf(competition, chances, [...sizes, submissions], { draws: drawsOfBest, random: randomStream(seed) }),
     })),
     duels: known.flatMap((a, at) =>
-      known.slice(at + 1).map((b) => ({ a: a.name, b: b.name, ...duelOf(competition, a.chances, b.chances) })),
+      known.slice(at + 1).map((b) => ({ a: a.name, b: b.name, ...duelOf(competition, a.accuracies, b.accuracies) })),
     ),
     contest: contest(competition, known, { draws, seed }),
   };
@@ -48,11 +48,11 @@ export function leaderboardOf(runs: readonly RunResults[], options: LeaderboardO
 
 function contest(
   competition: readonly Stratum[],
-  known: readonly { chances: ReadonlyMap<string, number> }[],
+  known: readonly { accuracies: ReadonlyMap<string, number> }[],
   { draws, seed }: { draws: number; seed: number },
 ): Contest | null {
   if (known.length < 2) return null;
-  const runs = known.map(({ chances }) => chances);
+  const runs = known.map(({ accuracies }) => accuracies);
   return contestOf(competition, runs, { draws, random: randomStream(seed) });
 }
 

@@ -2,6 +2,7 @@ import type { Estimate } from "../../artifacts/summary.ts";
 import { confidentWinner, type EarlyWinnerOptions } from "../early-stop/early-winner.ts";
 import { type Ending, stoppedVote } from "../early-stop/stopped-vote.ts";
 import { estimatesOf } from "../estimates.ts";
+import { pairedInterval } from "../paired-interval.ts";
 import { populationInterval } from "../population-interval.ts";
 import { type ProblemScore, scoreProblem } from "../problem-score.ts";
 import { randomStream, seedOf, shuffled } from "../seed.ts";
@@ -78,7 +79,7 @@ export function forecastsOf(problems: readonly SimulatedProblem[], setting: Sett
       gain:
         before === undefined || from === undefined
           ? undefined
-          : { from, ...meanOf(values.map((value, problem) => value - (before[problem] ?? 0))) },
+          : { from, ...gainOf(values.map((value, problem) => value - (before[problem] ?? 0))) },
     };
   });
 }
@@ -186,6 +187,11 @@ function meanOf(values: readonly number[]): Mean {
     intervalLevel,
   );
   return { mean, low: interval?.low ?? mean, high: interval?.high ?? mean };
+}
+
+function gainOf(differences: readonly number[]): Mean {
+  const { low, high } = pairedInterval(differences);
+  return { mean: sum(differences) / differences.length, low, high };
 }
 
 function seedFor(problemId: string): number {

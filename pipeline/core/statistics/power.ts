@@ -4,25 +4,6 @@ import { intervalLevel } from "../wilson.ts";
 /** The usual chance to find what is there (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, 2.4). */
 const usualPower = 0.8;
 
-/**
- * The chance that a two-sided t test at 1 - `level` finds a true difference, given the standard error of its estimate.
- * T² then has the noncentral F distribution, whose chances are a Poisson mixture of incomplete beta functions (Johnson,
- * Kotz and Balakrishnan 1995, Continuous Univariate Distributions 2, chapter 30).
- */
-export function power({
-  difference,
-  standardError,
-  degrees,
-  level = intervalLevel,
-}: {
-  difference: number;
-  standardError: number;
-  degrees: number;
-  level?: number;
-}): number {
-  return powerAt(Math.abs(difference) / standardError, degrees, studentTwoSided(level, degrees));
-}
-
 /** The smallest difference that a two-sided t test at 1 - `level` finds with the chance `power`, which is 1 - level at least. */
 export function detectableDifference({
   standardError,
@@ -70,7 +51,11 @@ export function neededUnits({
   return enough;
 }
 
-/** P(|T| > critical), where T is Student's t shifted by so many standard errors. */
+/**
+ * P(|T| > critical), where T is Student's t shifted by so many standard errors: the chance that a t test finds a difference.
+ * T² has the noncentral F distribution, whose chances are a Poisson mixture of incomplete beta functions (Johnson, Kotz
+ * and Balakrishnan 1995, Continuous Univariate Distributions 2, chapter 30).
+ */
 function powerAt(shift: number, degrees: number, critical: number): number {
   if (degrees > 1e7) return normalCumulative(shift - critical) + normalCumulative(-shift - critical);
   const y = critical ** 2 / (degrees + critical ** 2);

@@ -76,24 +76,19 @@ def bootstrap(differences: list[float], level: float, seed: int) -> list[float]:
     return [interval.low, interval.high]
 
 
-def confidence(successes: float, trials: float, level: float, method: str) -> list[float]:
-    return list(proportion_confint(successes, trials, alpha=1 - level, method=method))
-
-
 ANSWERS = {
     "normal cumulative": stats.norm.cdf,
     "normal quantile": stats.norm.ppf,
     "student two-sided": lambda level, degrees: stats.t.ppf((1 + level) / 2, degrees),
     "incomplete beta": lambda x, a, b: special.betainc(a, b, x),
-    "beta quantile": stats.beta.ppf,
-    "clopper-pearson": lambda successes, trials, level: confidence(successes, trials, level, "beta"),
-    "wilson": lambda successes, trials, level: confidence(successes, trials, level, "wilson"),
-    "jeffreys": lambda successes, trials, level: confidence(successes, trials, level, "jeffreys"),
+    "wilson": lambda successes, trials, level: list(
+        proportion_confint(successes, trials, alpha=1 - level, method="wilson")
+    ),
     "mcnemar": lambda gained, lost: mcnemar([[0, gained], [lost, 0]], exact=True).pvalue,
     "binomial test": lambda gained, lost: stats.binomtest(gained, gained + lost).pvalue,
     "holm": lambda *p_values: multipletests(p_values, method="holm")[1].tolist(),
     "poisson binomial": lambda *chances: stats.poisson_binom.pmf(range(len(chances) + 1), chances).tolist(),
-    "power": lambda effect, units, level: TTestPower().power(effect, units, 1 - level),
+    "beta-binomial": lambda n, a, b: stats.betabinom.pmf(range(n + 1), n, a, b).tolist(),
     "power by noncentral F": lambda effect, units, level: stats.ncf.sf(
         stats.t.ppf((1 + level) / 2, units - 1) ** 2, 1, units - 1, units * effect**2
     ),
