@@ -4,12 +4,14 @@ import { writeSync } from "node:fs";
 import { join } from "node:path";
 import { openRunDirectory } from "../../pipeline/adapters/run-directory/run-directory.ts";
 import { openTurnJournal } from "../../pipeline/adapters/run-directory/turn-journal.ts";
+import { keepHeapSmall } from "../../pipeline/cli/small-heap.ts";
 import { wallClock } from "../../pipeline/commands/stage-runs.ts";
 import { CheckpointBuilder, readSelected, runGenerate } from "../../pipeline/stages/generate.ts";
 import type { Engine, PythonSandbox } from "../../pipeline/stages/ports.ts";
 import { messageOf } from "./made-run.ts";
 import { madeSetting } from "./made-setting.ts";
 
+keepHeapSmall(); // as the command line does
 const [directory = "", killedAfter] = process.argv.slice(2);
 const store = await openRunDirectory(directory);
 const { config, profile, rules } = await madeSetting();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { openRunDirectory } from "../../pipeline/adapters/run-directory/run-directory.ts";
 import { openTurnJournal } from "../../pipeline/adapters/run-directory/turn-journal.ts";
+import { keepHeapSmall } from "../../pipeline/cli/small-heap.ts";
 import { CheckpointBuilder, readSelected } from "../../pipeline/stages/generate.ts";
 import { runScore } from "../../pipeline/stages/score.ts";
 import { runVote } from "../../pipeline/stages/vote.ts";
@@ -11,6 +12,7 @@ import type { Pass, Taken } from "../row-stages.ts";
 import { inFlight } from "./made-run.ts";
 import { madeSetting } from "./made-setting.ts";
 
+keepHeapSmall(); // as the command line does
 const [pass = "", directory = ""] = process.argv.slice(2);
 const store = await openRunDirectory(directory);
 const { config, profile, rules } = await madeSetting();

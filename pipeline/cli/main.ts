@@ -5,6 +5,7 @@ import { exitCodes, UserError } from "../core/user-error.ts";
 import { outliveReaders } from "./closed-outputs.ts";
 import { commandIndex } from "./command-index.ts";
 import { reportError } from "./report-error.ts";
+import { keepHeapSmall } from "./small-heap.ts";
 
 const epilogue = [
   "Exit codes: 0 done, 1 a check did not hold, 2 wrong use or bad input, 3 engine or sandbox unavailable, 130 interrupted.",
@@ -65,6 +66,7 @@ function wrongUse(message: string): UserError {
   return new UserError(message, { hint: "`sctir --help` lists commands, `sctir <command> --help` options." });
 }
 
+keepHeapSmall();
 outliveReaders();
 try {
   await main(hideBin(process.argv));
