@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { visibleText } from "../../pipeline/core/visible-text.ts";
+import { visibleJson, visibleText } from "../../pipeline/core/visible-text.ts";
 
 describe("visibleText", () => {
   it.each([
@@ -15,5 +15,13 @@ describe("visibleText", () => {
   it("leaves lines, tabs and letters of all scripts as they are", () => {
     const text = "x\ty\r\nπ ≤ 4 😀 عدد";
     expect(visibleText(text)).toBe("x\ty\nπ ≤ 4 😀 عدد");
+  });
+});
+
+describe("visibleJson", () => {
+  it("escapes what would steer a terminal, and reads back the same", () => {
+    const value = { "\u009bkey": "a\u001b\u007f\u009b31m\u202eb\n\t π", list: [1, null] };
+    expect(visibleJson(value)).toContain("a\\u001b\\u007f\\u009b31m\\u202eb\\n\\t π");
+    expect(JSON.parse(visibleJson(value, 2))).toEqual(value);
   });
 });

@@ -76,7 +76,7 @@ describe("an answer", () => {
         if (policy.policy === "range") expect(Number(ballot)).toBeGreaterThanOrEqual(policy.min);
         if (policy.policy === "modulo") expect(expectedAnswer(ballot, policy)).toBe(ballot);
       }),
-      runs(400),
+      runs(200),
     );
   });
 
@@ -98,7 +98,7 @@ describe("an answer", () => {
         }
         expect(readGold(`${value}`, "integer")).toEqual({ answer: `${value}`, borderline: false });
       }),
-      runs(150),
+      runs(75),
     );
   });
 
@@ -116,7 +116,7 @@ describe("an answer", () => {
         }
         expect(typeof trace.text).toBe("string");
       }),
-      runs(300),
+      runs(150),
     );
   });
 });
@@ -146,7 +146,7 @@ describe("a vote", () => {
         const at = rotation % (voters.length + 1);
         expect(vote([...voters.slice(at), ...voters.slice(0, at)].toReversed(), given)).toEqual(elected);
       }),
-      runs(200),
+      runs(100),
     );
   });
 });

@@ -34,7 +34,7 @@ describe("a config", () => {
         await writeFile(path, bytes);
         await loadRunConfig(path).catch((error: unknown) => asUseful(error));
       }),
-      runs(150, 2),
+      runs(75, 2),
     );
   });
 
@@ -58,7 +58,7 @@ describe("a config", () => {
       fc.asyncProperty(fc.array(override, { minLength: 1, maxLength: 2 }), async (overrides) => {
         await loadRunConfig(path, overrides).catch((error: unknown) => asUseful(error));
       }),
-      runs(150, 2),
+      runs(75, 2),
     );
     for (const name of oddKeys) expect(Object.prototype).not.toHaveProperty([name, "x"]);
     expect(({} as Record<string, unknown>).x).toBeUndefined();
@@ -73,7 +73,7 @@ describe("a profile", () => {
         await writeFile(path, bytes);
         await loadProfile(path).catch((error: unknown) => asUseful(error, path));
       }),
-      runs(100, 2),
+      runs(50, 2),
     );
   });
 });
@@ -86,7 +86,7 @@ describe("an engine card", () => {
         await writeFile(path, bytes);
         await emulate(path, new VirtualClock()).catch((error: unknown) => asUseful(error));
       }),
-      runs(100, 4),
+      runs(50, 4),
     );
   });
 

@@ -42,7 +42,7 @@ describe("a .jsonl data file", () => {
     const path = join(await temporaryFolder(), "data.jsonl");
     await fc.assert(
       fc.asyncProperty(changedJson(rows), (bad) => check(path, `${bad}\n${good}\n`, 2)),
-      runs(120),
+      runs(60),
     );
   });
 
@@ -51,7 +51,7 @@ describe("a .jsonl data file", () => {
     const text = `${rows.map((row) => JSON.stringify(row)).join("\n")}\n${good}\n`;
     await fc.assert(
       fc.asyncProperty(damagedBytes([text]), (bytes) => check(path, bytes, undefined)),
-      runs(120),
+      runs(60),
     );
   });
 
@@ -62,7 +62,7 @@ describe("a .jsonl data file", () => {
       fc.asyncProperty(fields, fc.dictionary(hostileKey, hostileKey, { maxKeys: 2 }), async (chosen, where) => {
         await check(path, `${JSON.stringify(rows[0])}\n`, 1, { fields: chosen, where });
       }),
-      runs(120),
+      runs(60),
     );
     await writeFile(path, `{"__proto__": "What?", "constructor": "42", "toString": "a"}\n`);
     const fields2 = { statement: "__proto__", gold: "constructor", id: "toString" };
@@ -97,7 +97,7 @@ describe("a .csv data file", () => {
     );
     await fc.assert(
       fc.asyncProperty(other, (bytes) => check(path, bytes, undefined)),
-      runs(150),
+      runs(75),
     );
   });
 });
@@ -124,7 +124,7 @@ describe("a .parquet data file", () => {
         }
         await check(path, copy, undefined, { fields });
       }),
-      runs(40, 2),
+      runs(20, 2),
     );
   });
 });
@@ -140,7 +140,7 @@ describe("a card of a set", () => {
         await writeFile(path, bytes);
         await loadCard("amc", folder).catch((error: unknown) => asUseful(error, path));
       }),
-      runs(80),
+      runs(40),
     );
   });
 });

@@ -46,7 +46,7 @@ describe("a recording of whole traces", () => {
           asUseful(error, file);
         }
       }),
-      runs(150),
+      runs(75),
     );
   });
 
@@ -81,7 +81,7 @@ describe("the journal of an earlier run, as a recording", () => {
         }
         await loadRecordings([{ file: folder }]).catch((error: unknown) => asUseful(error, folder));
       }),
-      runs(150),
+      runs(75),
     );
   });
 });

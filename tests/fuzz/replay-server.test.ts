@@ -81,7 +81,7 @@ describe("the embedded server", () => {
         ]);
         if (status !== 200) expect(JSON.parse(text)).toMatchObject({ error: { message: expect.stringMatching(/./u) } });
       }),
-      runs(200, 2),
+      runs(100, 2),
     );
     expect(await post(`${root}/tokenize`, JSON.stringify({ prompt: "a" }))).toMatchObject({ status: 200 });
   });

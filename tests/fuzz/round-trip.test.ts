@@ -21,17 +21,20 @@ const texts: Record<string, string> = {
 
 const half = "half a character: \ud83d, \udc00 and \ud800";
 
+const fence = "```output"; // the stop string of the profile, which is not kept
+
 function reply({ problemId, candidate, turn }: ScriptedRequest): string {
   const text = textOf(problemId);
   if (turn === 0) {
     const literal = JSON.stringify(text).replace(/[`\u007f-\uffff]/gu, escaped);
-    return `${text}\n\`\`\`python\nprint(${literal}, 40 + 2)\n\`\`\`\n\`\`\`output\n`;
+    return `${text}\n\`\`\`python\nprint(${literal}, 40 + 2)\n\`\`\`\n${fence}`;
   }
   if (candidate === 0) return `${text} so it is $\\boxed{42}$.`;
   const longest = problemId === "own/nul" ? "long ".repeat(2_000_000) : "";
   return `${longest}${half}\n\\boxed{-007.0}${text}`;
 }
 
+const written = (asked: ScriptedRequest) => reply(asked).replace(fence, "");
 const textOf = (problemId: string) => texts[problemId.slice("own/".length)] ?? "";
 const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
@@ -46,8 +49,9 @@ describe("a run", () => {
       answer: "42.0",
     }));
     const config = await writeConfig(folder, problems, server.baseUrl, {
+      profile: "qwen25-math-tir", // whose programs begin with no import
       sampling: { width: 2, depth: 3, maxTokens: 16_384, seed: 7 },
-      python: { outputCharacters: 1000 },
+      python: { outputCharacters: 1000, preload: [] },
     });
     const out = join(folder, "run");
     const ran = await sctir(["run", config, "--out", out]);
@@ -64,12 +68,12 @@ describe("a run", () => {
     for (const asked of server.log) {
       const { problemId, candidate, turn, body } = asked;
       expect(body.prompt).toContain(statements.get(problemId));
-      expect(turns.get(`${problemId}:${candidate}:${turn}`)?.text).toBe(reply(asked).toWellFormed());
+      expect(turns.get(`${problemId}:${candidate}:${turn}`)?.text).toBe(written(asked).toWellFormed());
       if (turn === 0) continue;
       const printed = `${textOf(problemId)} 42`;
       expect(turns.get(`${problemId}:${candidate}:0`)).toMatchObject({ execution: { outcome: "ok", output: printed } });
       expect(body.prompt).toContain(`${statements.get(problemId)}`);
-      expect(body.prompt).toContain(`${reply({ ...asked, turn: 0 })}${printed}\n\`\`\``);
+      expect(body.prompt).toContain(`${written({ ...asked, turn: 0 }).trimEnd()}\n${fence}\n${printed}\n\`\`\`\n`);
     }
     for (const { candidate, answer, rawAnswer } of rowsOf(out, "candidates.jsonl")) {
       expect([rawAnswer, answer]).toEqual(candidate === 0 ? ["42", "42"] : ["-007.0", "-7"]);

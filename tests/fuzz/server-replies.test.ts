@@ -69,7 +69,7 @@ describe("an engine client", () => {
           expect(result.reason).not.toMatch(/\p{Cc}/u);
         } else expect(result.kind).toBe("context-full");
       }),
-      runs(150, 3),
+      runs(75, 3),
     );
   });
 
@@ -100,7 +100,7 @@ describe("an engine client", () => {
         const result = await engine.generate(aRequest({ onText: () => {} }));
         expect(["generation", "engine-failed", "context-full"]).toContain(result.kind);
       }),
-      runs(100, 3),
+      runs(50, 3),
     );
   });
 
@@ -114,7 +114,7 @@ describe("an engine client", () => {
         replies.set(path, reply);
         await engine.connect().catch((error: unknown) => asUseful(error, "http://127.0.0.1:"));
       }),
-      runs(80, 4),
+      runs(40, 4),
     );
   });
 
@@ -131,7 +131,7 @@ describe("an engine client", () => {
         if (load?.cacheTokens !== undefined) expect(load.cacheTokens).toBeGreaterThan(0);
         expect(["generation", "context-full"]).toContain((await engine.generate(aRequest())).kind);
       }),
-      runs(80, 4),
+      runs(40, 4),
     );
   });
 });

@@ -137,7 +137,7 @@ describe("the stages", () => {
           asUseful(error);
         }
       }),
-      runs(60, 4),
+      runs(30, 4),
     );
   });
 
@@ -202,7 +202,7 @@ describe("a journal that is resumed", () => {
           expect(asUseful(error, path).message).toMatch(/line \d+/u);
         }
       }),
-      runs(120, 2),
+      runs(60, 2),
     );
   });
 });

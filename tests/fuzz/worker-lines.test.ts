@@ -53,7 +53,7 @@ describe("a worker of the sandbox", () => {
           await worker.kill();
         }
       }),
-      runs(50, 10),
+      runs(25, 10),
     );
   });
 
@@ -72,7 +72,7 @@ describe("a worker of the sandbox", () => {
           expect(asUseful(error, "/the/python").exitCode).toBe(3);
         }
       }),
-      runs(40, 10),
+      runs(20, 10),
     );
   });
 });

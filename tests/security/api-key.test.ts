@@ -44,7 +44,7 @@ describe("a server that repeats the API key", () => {
       ({ candidate, turn }) => {
         const reply = replies[candidate];
         if (reply !== undefined) return reply;
-        return turn === 0 ? `\`\`\`python\n${environment}\n\`\`\`\n\`\`\`output\n` : "It is $\\boxed{42}$.";
+        return turn === 0 ? `\`\`\`python\n${environment}\n\`\`\`\n\`\`\`output` : "It is $\\boxed{42}$.";
       },
       { apiKey: key, version: `1.0 ${key}` },
     );
@@ -59,8 +59,9 @@ describe("a server that repeats the API key", () => {
         maxAttempts: 1,
         patienceSeconds: 0,
       },
+      profile: "qwen25-math-tir", // whose programs begin with no import
       sampling: { width: replies.length + 1, depth: 2, maxTokens: 512 },
-      python: { outputCharacters: 10_000 },
+      python: { outputCharacters: 10_000, preload: [] },
     });
     const ran = await sctir(["run", config, "--out", join(folder, "run")], { cwd: folder, env });
     expect(ran).toMatchObject({ exitCode: 0 });

@@ -1,12 +1,20 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { loadProblems } from "../../pipeline/adapters/dataset-files/load-problems.ts";
+import { loadRecordings } from "../../pipeline/adapters/replay-engine/recordings.ts";
 import { removeLeftovers } from "../../pipeline/adapters/run-directory/leftovers.ts";
 import { openRunDirectory } from "../../pipeline/adapters/run-directory/run-directory.ts";
 import { openTurnJournal } from "../../pipeline/adapters/run-directory/turn-journal.ts";
-import { candidatesFile, problemsFile, selectedFile } from "../../pipeline/artifacts/artifact-file.ts";
+import {
+  type ArtifactFile,
+  candidatesFile,
+  problemsFile,
+  selectedFile,
+  turnsFile,
+} from "../../pipeline/artifacts/artifact-file.ts";
 import { datasetCardSchema } from "../../pipeline/artifacts/dataset-card.ts";
 import { loadProfile, loadRunConfig } from "../../pipeline/commands/run-config-file.ts";
 import { defaultRunDirectory } from "../../pipeline/commands/run-session.ts";
@@ -128,6 +136,27 @@ describe("a symbolic link in a run directory", () => {
     ]);
     expect(await readFile(target, "utf8")).toBe("precious");
     expect(await readFile(join(folder, problemsFile.name), "utf8")).toContain("a/b");
+  });
+});
+
+describe("a pipe or a device in place of a file", () => {
+  it("is refused, and not waited for", async () => {
+    const folder = await temporaryFolder();
+    await execa("mkfifo", [join(folder, "turns.jsonl")]);
+    await symlink("/dev/zero", join(folder, "problems.jsonl"));
+    const store = await openRunDirectory(folder);
+    for (const file of [turnsFile, problemsFile]) {
+      const rows = Array.fromAsync(store.rows(file as ArtifactFile<unknown>));
+      await expect(rows).rejects.toMatchObject({
+        name: "UserError",
+        message: expect.stringContaining("not a regular file"),
+      });
+    }
+    const recording = loadRecordings([{ file: join(folder, "turns.jsonl") }]);
+    await expect(recording).rejects.toMatchObject({
+      name: "UserError",
+      message: expect.stringContaining("not a regular file"),
+    });
   });
 });
 

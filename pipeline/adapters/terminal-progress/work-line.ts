@@ -1,3 +1,5 @@
+import { visibleText } from "../../core/visible-text.ts";
+
 const firstAfter = 2_000;
 const every = 15_000;
 const everyOnTerminal = 250;
@@ -8,7 +10,7 @@ const everyOnTerminal = 250;
  */
 export function showWork(describe: () => string, stream: NodeJS.WriteStream = process.stderr): () => void {
   const isTerminal = stream.isTTY;
-  const show = () => stream.write(isTerminal ? `\r\u001b[K${describe()}` : `${describe()}\n`);
+  const show = () => stream.write(isTerminal ? `\r\u001b[K${visibleText(describe())}` : `${visibleText(describe())}\n`);
   let isShown = false;
   let timer = setTimeout(again, firstAfter).unref();
   function again() {

@@ -1,4 +1,5 @@
-import { open } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
+import { UserError } from "../../core/user-error.ts";
 
 /** A line of a file, without its newline. */
 export interface Line {
@@ -9,7 +10,7 @@ export interface Line {
 }
 
 export interface LineLimit {
-  bytesAtMost?: number;
+  bytesAtMost?: number; // [256 MiB]
   tooLong?: (line: number) => never;
 }
 
@@ -25,14 +26,18 @@ export async function* readLines(path: string, limit?: LineLimit): AsyncGenerato
 /**
  * The lines of a file, streamed, as many at a time as a chunk of the file ends; a chunk and the current line are all that
  * is held. A line that grows beyond `bytesAtMost` is handed to `tooLong`, which throws. Only U+000A ends a line: JSON
- * texts may hold U+2028, which node:readline would take for a line end.
+ * texts may hold U+2028, which node:readline would take for a line end. What has no end, such as a pipe, is a UserError.
  */
 export async function* readLineBatches(
   path: string,
-  { bytesAtMost = Number.POSITIVE_INFINITY, tooLong }: LineLimit = {},
+  { bytesAtMost = 256 * 2 ** 20, tooLong = (line) => lineTooLong(path, line) }: LineLimit = {},
 ): AsyncGenerator<Line[]> {
-  const file = await open(path, "r");
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // which does not wait for a pipe's writer
   try {
+    const status = await file.stat();
+    if (!status.isFile() && !status.isDirectory()) {
+      throw new UserError(`${path} is not a regular file.`, { hint: "Copy what it gives into one." });
+    }
     const chunk = Buffer.allocUnsafe(chunkBytes);
     let pending: Buffer[] = [];
     let pendingBytes = 0;
@@ -61,13 +66,19 @@ export async function* readLineBatches(
       if (start < bytesRead) {
         pending.push(Buffer.from(read.subarray(start)));
         pendingBytes += bytesRead - start;
-        if (pendingBytes > bytesAtMost) tooLong?.(number + 1);
+        if (pendingBytes > bytesAtMost) tooLong(number + 1);
       }
     }
     if (pendingBytes > 0) yield [take(Buffer.alloc(0), false)];
   } finally {
     await file.close();
   }
+}
+
+function lineTooLong(path: string, line: number): never {
+  throw new UserError(`${path}, line ${line}: the line is longer than 256 MiB.`, {
+    hint: "Is it a file of another kind, or are its line ends missing?",
+  });
 }
 
 /** A line as text. Bytes that are not UTF-8 become U+FFFD; a byte order mark at the file's beginning goes. */
