@@ -1,36 +1,29 @@
 import type { CandidateKey } from "../artifacts/identifier.ts";
+import { ByCandidate } from "./by-candidate.ts";
 
-/**
- * Numbers candidates from 0, in the order in which they are first asked for. Nothing is kept of a key but its problem's name,
- * as texts for hundreds of thousands would take more memory than all that is known of them.
- */
+/** Numbers candidates from 0, in the order in which they are first asked for. */
 export class CandidateNumbers {
-  readonly #numbers = new Map<string, number[][]>(); // by problemId, replicate and candidate
-  #size = 0;
+  readonly #numbers = new ByCandidate<number>();
 
   get size(): number {
-    return this.#size;
+    return this.#numbers.size;
   }
 
   /** The candidate's number; a new one where it has none yet. */
-  assign({ problemId, replicate, candidate }: CandidateKey): number {
-    let replicates = this.#numbers.get(problemId);
-    if (replicates === undefined) {
-      replicates = [];
-      this.#numbers.set(problemId, replicates);
-    }
-    replicates[replicate] ??= [];
-    const numbers = replicates[replicate];
-    numbers[candidate] ??= this.#size++;
-    return numbers[candidate];
+  assign(key: CandidateKey): number {
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    const number = this.size;
+    this.#numbers.set(key, number);
+    return number;
   }
 
-  find({ problemId, replicate, candidate }: CandidateKey): number | undefined {
-    return this.#numbers.get(problemId)?.[replicate]?.[candidate];
+  find(key: CandidateKey): number | undefined {
+    return this.#numbers.get(key);
   }
 
   /** Those of a problem in a replicate, by candidate. */
   group(problemId: string, replicate: number): number[] {
-    return this.#numbers.get(problemId)?.[replicate]?.filter((number) => number !== undefined) ?? []; // gaps are left out
+    return this.#numbers.group(problemId, replicate);
   }
 }

@@ -1,4 +1,4 @@
-import { metaMilliseconds } from "../artifacts/identifier.ts";
+import { type CandidateKey, metaMilliseconds } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { GroupedRows } from "./grouped-rows.ts";
 import { NumberColumn } from "./number-column.ts";
@@ -55,20 +55,20 @@ export function endOfTurn({ startedAt, milliseconds, execution, meta }: Turn): n
   return startedAt + milliseconds + metaMilliseconds(meta, "queuedMilliseconds") + (execution?.milliseconds ?? 0);
 }
 
-/** How long turns were under way, of a whole run or of a group in it. */
+/** How long turns were under way, of a whole run or of a vote group in it. */
 export class WorkedTime {
   readonly #rows = new GroupedRows();
   readonly #starts = new NumberColumn(Float64Array);
   readonly #ends = new NumberColumn(Float64Array);
 
-  add(group: string, turn: Turn): void {
-    this.#rows.add(group);
+  add(turn: Turn): void {
+    this.#rows.add(turn);
     this.#starts.push(turn.startedAt);
     this.#ends.push(endOfTurn(turn));
   }
 
   /** Seconds in which a turn of the group was under way; without a group, any turn. */
-  seconds(group?: string): number {
+  seconds(group?: Pick<CandidateKey, "problemId" | "replicate">): number {
     const rows = group === undefined ? this.#rows.all() : this.#rows.rowsOf(group);
     return coveredMilliseconds([new Stretches(this.#starts.values([rows]), this.#ends.values([rows]))]) / 1000;
   }

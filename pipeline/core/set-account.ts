@@ -1,6 +1,6 @@
 import { type Candidate, candidateOutcomes } from "../artifacts/candidate.ts";
 import { executionOutcomes } from "../artifacts/execution.ts";
-import { type CandidateKey, voteKey } from "../artifacts/identifier.ts";
+import type { CandidateKey } from "../artifacts/identifier.ts";
 import type { SetSummary } from "../artifacts/summary.ts";
 import { estimatesOf } from "./estimates.ts";
 import { type JournalFacts, zeros } from "./journal-facts.ts";
@@ -56,7 +56,7 @@ export class SetAccount {
   readonly #unsolved = new Counts();
   readonly #bounds = { low: 0, high: 0 };
   readonly #tokens = { prompt: 0, completion: 0 };
-  readonly #groups: string[] = []; // vote keys
+  readonly #groups: Pick<CandidateKey, "problemId" | "replicate">[] = [];
   readonly #options: AccountOptions;
   #truncatedTurns = 0;
   #milliseconds = 0;
@@ -82,7 +82,7 @@ export class SetAccount {
     if (!followsRule) this.unruledVotes += 1;
     this.#tokensAfterDecision += tokensAfterDecision;
     const [first] = candidates;
-    if (first) this.#groups.push(voteKey(first));
+    if (first) this.#groups.push({ problemId: first.problemId, replicate: first.replicate });
     for (const candidate of candidates) this.#addCandidate(candidate);
     this.#addJournal(candidates);
   }

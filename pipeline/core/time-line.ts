@@ -1,5 +1,5 @@
 import type { Candidate } from "../artifacts/candidate.ts";
-import { voteKey } from "../artifacts/identifier.ts";
+import type { CandidateKey } from "../artifacts/identifier.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import type { Waste } from "../artifacts/waste.ts";
 import { coveredMilliseconds, endOfTurn, Stretches } from "./covered-time.ts";
@@ -20,7 +20,7 @@ export type IsDecided = (ended: readonly TimedCandidate[]) => boolean;
 
 /** Vote groups that an account is made of. */
 export interface AccountedGroups {
-  keys: readonly string[];
+  keys: readonly Pick<CandidateKey, "problemId" | "replicate">[];
   slots: number; // requests that could have been in flight
   tokensAfterDecision: number; // of all of them
   lostMilliseconds: number; // of their turns that were cut off
@@ -41,7 +41,7 @@ export class TimeLine {
 
   add(row: Turn): void {
     const { candidate, startedAt, milliseconds, tokens, meta } = row;
-    this.#rows.add(voteKey(row));
+    this.#rows.add(row);
     this.#candidate.push(candidate);
     this.#from.push(startedAt);
     this.#generated.push(startedAt + milliseconds);
@@ -82,7 +82,7 @@ export class TimeLine {
   /** Of a group's candidates that went on when nothing they could say would change the winner any more. */
   tokensAfterDecision(group: TimedGroup, isDecided: IsDecided): number {
     const [first] = group;
-    const rows = first ? this.#rows.rowsOf(voteKey(first)) : [];
+    const rows = first ? this.#rows.rowsOf(first) : [];
     const ends = new Map<number, number>();
     for (const row of rows) {
       const candidate = this.#candidate.at(row);

@@ -1,12 +1,13 @@
 import type { AnswerPolicy } from "../artifacts/answer-policy.ts";
 import { candidatesFile, selectedFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
-import { byKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
+import { byKey } from "../artifacts/identifier.ts";
 import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
 import { ballotOf, expectedAnswer } from "../core/answer-policy.ts";
 import { allowedSeconds } from "../core/budget.ts";
+import { ByCandidate } from "../core/by-candidate.ts";
 import { endOfTurn, WorkedTime } from "../core/covered-time.ts";
 import { confidentWinner } from "../core/early-stop/early-winner.ts";
 import { randomStream, shuffled } from "../core/seed.ts";
@@ -24,13 +25,13 @@ import { WatchedEngine } from "./watched-engine.ts";
 
 /** What the journal knows: candidates by key, and how long each vote group was worked on. */
 export interface Checkpoint {
-  open: Map<string, CandidateProgress>;
+  open: ByCandidate<CandidateProgress>;
   finished: PackedCandidates;
   worked: WorkedTime;
 }
 
 export const emptyCheckpoint = (): Checkpoint => ({
-  open: new Map(),
+  open: new ByCandidate(),
   finished: new PackedCandidates(),
   worked: new WorkedTime(),
 });
@@ -61,22 +62,21 @@ export class CheckpointBuilder {
 
   /** Takes a row in. One that does not follow from those before it is left out, and the reason returned. */
   take(row: Turn): RowRefusal | undefined {
-    const key = candidateKey(row);
     const problem = this.#problems.get(row.problemId);
     if (!problem) return { reason: `${row.problemId} is not in selected.jsonl`, repeated: false };
     const { open, finished, worked } = this.checkpoint;
-    const before = open.get(key);
+    const before = open.get(row);
     const ended = before ? undefined : finished.get(row);
     const refusal = refusalOf(row, before?.trace.turns ?? ended?.turns ?? 0, ended !== undefined);
     if (refusal) return refusal;
     const after = withTurn(this.#rules, before ?? this.#begin(problem, row), row);
     if (after.trace.ended) {
-      open.delete(key);
+      open.delete(row);
       finished.set(toCandidate(after, this.#policy));
     } else {
-      open.set(key, after);
+      open.set(row, after);
     }
-    worked.add(voteKey(row), row);
+    worked.add(row);
     this.turns += 1;
     this.tokens += row.tokens.completion;
     this.lastEnd = Math.max(this.lastEnd, endOfTurn(row));
@@ -90,7 +90,7 @@ export class CheckpointBuilder {
   /** Takes over how a candidate ended: the journal does not tell of a budget, an early stop or a full context. */
   keep(candidate: Candidate): void {
     const { open, finished } = this.checkpoint;
-    open.delete(candidateKey(candidate));
+    open.delete(candidate);
     finished.set(candidate);
   }
 
@@ -186,13 +186,12 @@ function voteGroup(
 ): VoteGroup {
   const { problemId } = problem;
   const { width } = config.sampling;
-  const keys = Array.from({ length: width }, (_, candidate) => candidateKey({ problemId, replicate, candidate }));
   return new VoteGroup(problem, replicate, {
     width,
     start: startTrace(rules.profile, problem.statement),
-    begun: keys.map((key) => checkpoint.open.get(key)).filter((progress) => progress !== undefined),
+    begun: checkpoint.open.group(problemId, replicate),
     finished: checkpoint.finished,
-    secondsBefore: checkpoint.worked.seconds(voteKey({ problemId, replicate })),
+    secondsBefore: checkpoint.worked.seconds({ problemId, replicate }),
   });
 }
 

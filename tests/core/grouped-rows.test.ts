@@ -28,14 +28,20 @@ describe("a column of numbers", () => {
   });
 });
 
+/** Two problems of two replicates. */
+const keyOf = (name: string) => ({
+  problemId: "ab".includes(name) ? "s/1" : "s/2",
+  replicate: "ac".includes(name) ? 0 : 1,
+});
+
 describe("grouped rows", () => {
   it("gives each group its rows in order, however the groups are mixed", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("a", "b", "c", "d")), (groups) => {
         const rows = new GroupedRows();
-        for (const group of groups) rows.add(group);
+        for (const group of groups) rows.add(keyOf(group));
         for (const name of ["a", "b", "c", "d"]) {
-          expect([...rows.rowsOf(name)]).toEqual(groups.flatMap((group, row) => (group === name ? [row] : [])));
+          expect([...rows.rowsOf(keyOf(name))]).toEqual(groups.flatMap((group, row) => (group === name ? [row] : [])));
         }
       }),
     );
@@ -43,10 +49,10 @@ describe("grouped rows", () => {
 
   it("takes rows after it was asked", () => {
     const rows = new GroupedRows();
-    rows.add("a");
-    expect([...rows.rowsOf("a")]).toEqual([0]);
-    rows.add("b");
-    rows.add("a");
-    expect([...rows.rowsOf("a")]).toEqual([0, 2]);
+    rows.add(keyOf("a"));
+    expect([...rows.rowsOf(keyOf("a"))]).toEqual([0]);
+    rows.add(keyOf("b"));
+    rows.add(keyOf("a"));
+    expect([...rows.rowsOf(keyOf("a"))]).toEqual([0, 2]);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { Candidate } from "../../pipeline/artifacts/candidate.ts";
-import { voteKey } from "../../pipeline/artifacts/identifier.ts";
 import type { Turn } from "../../pipeline/artifacts/turn.ts";
 import { sum } from "../../pipeline/core/sum.ts";
 import { TimeLine } from "../../pipeline/core/time-line.ts";
@@ -35,7 +34,7 @@ function account(
   const timeLine = new TimeLine();
   for (const row of turns) timeLine.add(row);
   return timeLine.account({
-    keys: [voteKey({ problemId: "set/p", replicate: 0 })],
+    keys: [{ problemId: "set/p", replicate: 0 }],
     slots,
     tokensAfterDecision: timeLine.tokensAfterDecision(candidates, isDecided),
     lostMilliseconds: sum(candidates.map(({ meta }) => Number(meta?.lostMilliseconds ?? 0))),
