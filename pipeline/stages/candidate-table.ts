@@ -84,11 +84,14 @@ function compact({ rawAnswer: _, meta, ...row }: Candidate): Candidate {
   };
 }
 
+/** Sums of such weights are finite. */
+const heaviest = 1e300;
+
 /** What the candidate's ballot weighs. Throws a UserError where its score is missing or no weight. */
 function checkedWeight(row: Candidate, vote: VoteOptions): number | undefined {
   const weight = weightOf(row, vote);
   if (row.answer === undefined || vote.rule === "drop-errors") return weight;
-  if (weight !== undefined && Number.isFinite(weight) && (vote.rule === "best-of-n" || weight >= 0)) return weight;
+  if (weight !== undefined && Math.abs(weight) <= heaviest && (vote.rule === "best-of-n" || weight >= 0)) return weight;
   const { problemId, replicate, candidate } = row;
   const which = `${problemId}, replicate ${replicate}, candidate ${candidate}`;
   const path = vote.score ?? "meta.score";
@@ -98,7 +101,7 @@ function checkedWeight(row: Candidate, vote: VoteOptions): number | undefined {
     });
   }
   throw new UserError(`candidates.jsonl: ${path} of ${which} weighs ${weight}, which is no weight.`, {
-    hint: "Weights are at least 0. For log-probabilities set vote.weight to exp, for logits to sigmoid.",
+    hint: "Weights are from 0 to 1e300. For log-probabilities set vote.weight to exp, for logits to sigmoid.",
   });
 }
 

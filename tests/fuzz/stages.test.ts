@@ -1,4 +1,5 @@
-import { writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -6,11 +7,16 @@ import { openRunDirectory } from "../../pipeline/adapters/run-directory/run-dire
 import { openTurnJournal } from "../../pipeline/adapters/run-directory/turn-journal.ts";
 import type { Candidate } from "../../pipeline/artifacts/candidate.ts";
 import { mostCandidates, mostReplicates } from "../../pipeline/artifacts/identifier.ts";
+import { voteRuleSchema } from "../../pipeline/artifacts/run-config.ts";
 import type { Turn } from "../../pipeline/artifacts/turn.ts";
+import { verificationText } from "../../pipeline/commands/verification-text.ts";
+import { verifyDirectory } from "../../pipeline/commands/verify.ts";
 import { runFilter } from "../../pipeline/stages/filter.ts";
 import { CheckpointBuilder } from "../../pipeline/stages/generate.ts";
 import { runScore } from "../../pipeline/stages/score.ts";
 import { runVote } from "../../pipeline/stages/vote.ts";
+import { generatedRun } from "../helpers/generated-run.ts";
+import { type Asker, answering, code } from "../helpers/generation.ts";
 import { profileNamed } from "../helpers/profiles.ts";
 import { candidate, execution, problem, turn } from "../helpers/run-rows.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -19,7 +25,14 @@ import { damagedBytes, hostileKey, hostileText } from "./hostile-text.ts";
 import { runs } from "./runs.ts";
 import { asUseful } from "./useful-error.ts";
 
-const vote = { rule: "majority", ties: "first-seen", fallback: null } as const;
+const vote = voteRuleSchema.parse({});
+const anyVote = fc.record({
+  rule: fc.constantFrom("majority", "weighted", "best-of-n", "drop-errors"),
+  ties: fc.constantFrom("first-seen", "lowest-candidate", "random", "expected"),
+  score: fc.constantFrom("meta.score", "meta.__proto__", "meta.constructor.length", "turns", "meta.meta.meta"),
+  weight: fc.constantFrom("as-is", "exp", "sigmoid"),
+  fallback: fc.constantFrom(null, "7"),
+});
 const setting = { slots: 4, depth: 4, afterAnswer: "continue" } as const;
 
 /** Rows that are valid one by one: their ids, numbers and texts are anything that is allowed. */
@@ -50,8 +63,11 @@ const candidateRow = (problemId: string, replicate: number, number: number): fc.
     );
 
 const hostileMeta = fc.dictionary(
-  fc.oneof(hostileKey, fc.constantFrom("pruned", "lostMilliseconds", "queuedMilliseconds", "reason", "afterAnswer")),
-  fc.oneof(fc.constantFrom(true, 1e308, -1, "x", null, [], { toString: 1 }), hostileText),
+  fc.oneof(
+    hostileKey,
+    fc.constantFrom("score", "pruned", "lostMilliseconds", "queuedMilliseconds", "reason", "afterAnswer"),
+  ),
+  fc.oneof(fc.constantFrom(true, 1e308, 1e308, 0.5, -1, "x", null, [], { toString: 1 }), hostileText),
   { maxKeys: 3 },
 );
 
@@ -110,7 +126,8 @@ describe("the stages", () => {
     const folder = await temporaryFolder();
     const drop = fc.option(fc.nat(20));
     await fc.assert(
-      fc.asyncProperty(run, drop, async ({ problems, candidates, turns }, dropped) => {
+      fc.asyncProperty(run, drop, anyVote, async ({ problems, candidates, turns }, dropped, rule) => {
+        const vote = voteRuleSchema.parse(rule);
         await writeFile(join(folder, "problems.jsonl"), lines(problems));
         const store = await openRunDirectory(folder);
         try {
@@ -155,12 +172,20 @@ describe("the stages", () => {
   });
 });
 
+it("is a UserError where the weights of a vote have no finite sum", async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, "selected.jsonl"), lines([problem("set/a", "7")]));
+  const rows = [0, 1].map((number) => candidate("set/a", number, "7", { meta: { score: 1.7e308 } }));
+  await writeFile(join(folder, "candidates.jsonl"), lines(rows));
+  const voted = runVote(await openRunDirectory(folder), voteRuleSchema.parse({ rule: "weighted" }));
+  await expect(voted).rejects.toMatchObject({ name: "UserError", message: expect.stringContaining("no weight") });
+});
+
 describe("a journal that is resumed", () => {
   const profile = profileNamed("tir");
   const rules = { profile, depth: 4, state: "stateless" } as const;
   const policy = { policy: "integer" } as const;
   const problems = [problem("set/a", "42"), problem("set/b", "7")];
-  const code = "Compute.\n```python\nprint(42)\n```\n```output\n";
   const rows = [
     turn("set/a", 0, code, {
       finish: "code",
@@ -203,6 +228,50 @@ describe("a journal that is resumed", () => {
         }
       }),
       runs(60, 2),
+    );
+  });
+});
+
+describe("verify, over an artifact that was changed", () => {
+  it("comes to a result, or says why not", async () => {
+    const say = ({ candidate: number, turn: at }: Asker) => ({
+      text: number > 0 && at === 0 ? code : answering(number > 1 ? "1/2" : 42),
+      seconds: 1,
+    });
+    const folder = await generatedRun({ problems: 2, config: { sampling: { width: 3, depth: 3 } }, say });
+    const whole = new Map(
+      (await readdir(folder)).map((name) => [name, readFileSync(join(folder, name), "utf8").trimEnd().split("\n")]),
+    );
+    whole.set("manifest.json", [whole.get("manifest.json")?.join("") ?? ""]);
+    whole.set("summary.json", [whole.get("summary.json")?.join("") ?? ""]);
+    const places = [...whole].flatMap(([name, all]) => all.map((line, at) => ({ name, at, line })));
+    const other = fc
+      .constantFrom(...places.filter(({ line }) => line !== ""))
+      .chain((place) =>
+        fc.tuple(fc.constant(place), fc.oneof(changedJson([JSON.parse(place.line)]), damagedBytes([place.line]))),
+      );
+    const options = {
+      ...{ rerunPython: false, strict: false, unsafePython: false, faults: 5 },
+      stopping: new AbortController().signal,
+    };
+    await fc.assert(
+      fc.asyncProperty(other, async ([{ name, at }, bad]) => {
+        const all = whole.get(name) ?? [];
+        await writeFile(
+          join(folder, name),
+          Buffer.concat(
+            all.with(at, "").flatMap((line, index) => [Buffer.from(index === at ? bad : line), Buffer.from("\n")]),
+          ),
+        );
+        try {
+          const verified = await verifyDirectory(folder, options);
+          expect(verificationText(verified).length).toBeGreaterThan(100);
+        } catch (error) {
+          asUseful(error);
+        }
+        await writeFile(join(folder, name), all.map((line) => `${line}\n`).join(""));
+      }),
+      runs(40, 8),
     );
   });
 });
