@@ -10,7 +10,7 @@ import type { PairedProblem } from "./paired-problems.ts";
  * How much better b is than a on the problems that they share: the mean of b's value minus a's, by problem. Needs one
  * problem at least.
  *
- * Two population intervals: a score interval first, then the paired bootstrap's where enough problems differ. `random` is
+ * Two population intervals: a score interval first, then the paired bootstrap's where enough problems flip. `random` is
  * drawn from for the bootstrap alone.
  */
 export function differenceOf(pairs: readonly PairedProblem[], random: () => number): Estimate {
@@ -23,11 +23,11 @@ export function differenceOf(pairs: readonly PairedProblem[], random: () => numb
   };
 }
 
-/** Problems that have to differ for the bootstrap to be told: with fewer it is too narrow, see docs/statistics.md. */
-const fewestDifferent = 20;
+/** So many problems have to be gained or lost, in whole or in parts, for the bootstrap: with fewer it is too narrow. */
+const fewestFlips = 20; // see tests/core/coverage
 
 function bootstrapInterval(differences: readonly number[], random: () => number): Interval | undefined {
-  if (differences.filter((difference) => difference !== 0).length < fewestDifferent) return undefined;
+  if (sum(differences.map(Math.abs)) < fewestFlips) return undefined;
   const bootstrap = pairedBootstrap(differences, { random });
   if (bootstrap === undefined) return undefined;
   const { low, high } = bootstrap;
