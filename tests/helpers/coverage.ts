@@ -15,8 +15,8 @@ import {
   kindTruth,
   type ProblemKind,
   passChance,
-  Scorer,
   type SimulatedProblem,
+  scorerOf,
   voteChance,
 } from "./simulated-problems.ts";
 
@@ -105,7 +105,7 @@ export function scoreCoverage(
   { band, problems, runs, random }: Simulation,
 ): Coverages {
   const coverages = new Coverages();
-  const scorer = new Scorer(width);
+  const scorer = scorerOf(width);
   for (let run = 0; run < runs; run += 1) {
     const kind = drawKind(band, random);
     const drawn = Array.from({ length: problems }, () => drawProblem(kind, random));
@@ -136,7 +136,7 @@ export type Pairing = "votes of 1" | "votes of 8" | "votes of 48" | "maj@8 of 48
  */
 export function differenceCoverage(pairing: Pairing, { band, problems, runs, random }: Simulation): Coverages {
   const coverages = new Coverages();
-  const scorer = new Scorer(pairing === "maj@8 of 48" ? 48 : Number(pairing.split(" ").at(-1)));
+  const scorer = scorerOf(pairing === "maj@8 of 48" ? 48 : Number(pairing.split(" ").at(-1)));
   const k = pairing === "maj@8 of 48" ? 8 : scorer.width;
   const observe = (problem: SimulatedProblem) => {
     if (pairing === "4 replicates of 1") return replicated(problem, 4, random);

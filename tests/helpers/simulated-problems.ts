@@ -80,7 +80,7 @@ function winsByCount(k: number, rivalry: number): number[] {
 }
 
 /** Scores problems of one width as `score` does. Equal answers in another order come to the same, so they are scored once. */
-export class Scorer {
+class Scorer {
   readonly width: number;
   readonly sizes: readonly number[];
   readonly #known = new Map<string, ProblemScore>();
@@ -112,6 +112,14 @@ export class Scorer {
     });
     return scoreProblem(observed, "1", { sizes: this.sizes, vote: { ties: "expected", fallback: null } }, random);
   }
+}
+
+const scorers = new Map<number, Scorer>();
+
+export function scorerOf(width: number): Scorer {
+  const scorer = scorers.get(width) ?? new Scorer(width);
+  scorers.set(width, scorer);
+  return scorer;
 }
 
 export function answersOf(right: number, rival: number, width: number): (string | undefined)[] {
