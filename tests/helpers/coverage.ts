@@ -21,7 +21,7 @@ import {
 } from "./simulated-problems.ts";
 
 /** How many runs a simulation has [few]; `npm run bench -- coverage` has many. */
-export const coverageRuns = Number(process.env.COVERAGE_RUNS ?? 40);
+export const coverageRuns = Number(process.env.COVERAGE_RUNS ?? 30);
 
 /** How often intervals held the truth. */
 export class Coverage {
@@ -127,21 +127,26 @@ export function scoreCoverage(
   return coverages;
 }
 
-/** What two runs are made of that `compare` puts side by side. */
-export type Pairing = "votes of 1" | "votes of 8" | "votes of 48" | "maj@8 of 48" | "4 replicates of 1";
+/** What two runs are made of that `compare` puts side by side. `votesOf`: votes of so many of the candidates [all]. */
+export interface Paired {
+  width: number;
+  votesOf?: number;
+  replicates?: number;
+}
 
 /**
  * Of `compare`: problems have the same chances for both runs, or, three in ten, others, so that many are alike and some are
  * gained or lost. Their kinds differ.
  */
-export function differenceCoverage(pairing: Pairing, { band, problems, runs, random }: Simulation): Coverages {
+export function differenceCoverage(
+  { width, votesOf = width, replicates = 1 }: Paired,
+  { band, problems, runs, random }: Simulation,
+): Coverages {
   const coverages = new Coverages();
-  const scorer = scorerOf(pairing === "maj@8 of 48" ? 48 : Number(pairing.split(" ").at(-1)));
-  const k = pairing === "maj@8 of 48" ? 8 : scorer.width;
+  const scorer = scorerOf(width);
   const observe = (problem: SimulatedProblem) => {
-    if (pairing === "4 replicates of 1") return replicated(problem, 4, random);
-    const score = scorer.score(problem, 1, random);
-    return (k === scorer.width ? undefined : score.majAt.get(k)) ?? score.accuracy;
+    const score = scorer.score(problem, replicates, random);
+    return (votesOf === width ? undefined : score.majAt.get(votesOf)) ?? score.accuracy;
   };
   const others = 0.3;
   for (let run = 0; run < runs; run += 1) {
@@ -152,8 +157,8 @@ export function differenceCoverage(pairing: Pairing, { band, problems, runs, ran
     });
     const pairs = drawn.map(({ a, b }, at) => ({ problemId: `s/${at}`, set: "s", a: observe(a), b: observe(b) }));
     const truths = {
-      population: others * (kindTruth(kindB, k).vote - kindTruth(kindA, k).vote),
-      sampling: meanOver(drawn, ({ a, b }) => voteChance(b, k) - voteChance(a, k)),
+      population: others * (kindTruth(kindB, votesOf).vote - kindTruth(kindA, votesOf).vote),
+      sampling: meanOver(drawn, ({ a, b }) => voteChance(b, votesOf) - voteChance(a, votesOf)),
     };
     for (const interval of differenceOf(pairs, random).intervals) {
       coverages.add(nameOf(interval), interval, truths[interval.kind]);
@@ -164,12 +169,6 @@ export function differenceCoverage(pairing: Pairing, { band, problems, runs, ran
 
 function nameOf({ kind, method }: Interval): string {
   return method.startsWith("BCa") ? "bootstrap" : kind;
-}
-
-/** The share of so many single candidates that are right, each a replicate. */
-function replicated(problem: SimulatedProblem, count: number, random: () => number) {
-  const value = drawAnswers(problem, count, random).right / count;
-  return { value, trials: count, spread: { variance: (value * (1 - value)) / (count - 1), degrees: count - 1 } };
 }
 
 function meanOver<Item>(items: readonly Item[], value: (item: Item) => number): number {

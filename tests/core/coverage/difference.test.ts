@@ -1,25 +1,23 @@
 import { describe, expect, it } from "vitest";
 import { randomStream } from "../../../pipeline/core/seed.ts";
-import { type Band, bands, Coverage, coverageRuns, differenceCoverage, type Pairing } from "../../helpers/coverage.ts";
+import { type Band, bands, Coverage, coverageRuns, differenceCoverage, type Paired } from "../../helpers/coverage.ts";
 
 /** How often the intervals of `compare` hold the difference, in simulated pairs of runs with known chances. */
 
-const settings: [Pairing, number][] = [
-  ["votes of 1", 90],
-  ["votes of 1", 721],
-  ["votes of 8", 83],
-  ["votes of 8", 721],
-  ["votes of 48", 90],
-  ["maj@8 of 48", 90],
-  ["4 replicates of 1", 90],
-  ["4 replicates of 1", 721],
+const settings: [Paired, problems: number][] = [
+  [{ width: 1 }, 90],
+  [{ width: 1 }, 721],
+  [{ width: 1, replicates: 4 }, 90],
+  [{ width: 8 }, 83],
+  [{ width: 8 }, 721],
+  [{ width: 8, votesOf: 4 }, 90],
 ];
 
 describe.each(Object.keys(bands) as Band[])("one candidate is right in %s", (band) => {
   it("95 % of intervals hold the difference, more where few problems flip", () => {
     const random = randomStream(21);
-    const simulations = settings.map(([pairing, problems]) => {
-      return differenceCoverage(pairing, { band, problems, runs: 2 * coverageRuns, random });
+    const simulations = settings.map(([paired, problems]) => {
+      return differenceCoverage(paired, { band, problems, runs: 2 * coverageRuns, random });
     });
     for (const name of ["population", "sampling"]) {
       const { share, runs } = Coverage.together(simulations.flatMap((coverages) => coverages.get(name) ?? []));
@@ -33,9 +31,9 @@ describe.each(Object.keys(bands) as Band[])("one candidate is right in %s", (ban
 it("the bootstrap is told where enough problems flip, and holds the difference there", () => {
   const random = randomStream(22);
   const simulation = { band: "10 – 90 %", runs: 2 * coverageRuns, random } as const;
-  const few = differenceCoverage("votes of 8", { ...simulation, band: "90 – 99 %", problems: 60 });
+  const few = differenceCoverage({ width: 8 }, { ...simulation, band: "90 – 99 %", problems: 60 });
   expect(few.has("bootstrap")).toBe(false);
-  const many = differenceCoverage("votes of 1", { ...simulation, problems: 300 }).get("bootstrap");
+  const many = differenceCoverage({ width: 1 }, { ...simulation, problems: 300 }).get("bootstrap");
   expect(many?.runs).toBeGreaterThan(coverageRuns);
   expect(many?.share).toBeGreaterThan(0.9);
 });
