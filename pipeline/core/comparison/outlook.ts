@@ -31,7 +31,8 @@ export function outlookOf(pairs: readonly PairedProblem[], replicates: number): 
     detectableDifference({ standardError: Math.sqrt(variance / n), degrees: n - 1, power });
   const whole = differences.every((difference) => Number.isInteger(difference));
   const detectable = Math.max(at(variance), whole ? fewestFlips / n : 0);
-  if (mean === 0) return { detectable: asShare(detectable), problemsNeeded: null, replicatesNeeded: null };
+  // 0 but for rounding
+  if (Math.abs(mean) < 1e-12) return { detectable: asShare(detectable), problemsNeeded: null, replicatesNeeded: null };
   const problemsNeeded = Math.max(
     neededUnits({ difference: mean, standardDeviation: Math.sqrt(variance), power }),
     whole ? Math.ceil(fewestFlips / Math.abs(mean)) : 0,

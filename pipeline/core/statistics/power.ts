@@ -45,6 +45,7 @@ export function neededUnits({
   while (!suffice(enough)) [tooFew, enough] = [enough, enough * 2];
   while (enough - tooFew > 1) {
     const middle = Math.floor((tooFew + enough) / 2);
+    if (middle === tooFew || middle === enough) break; // beyond what a double counts one by one
     if (suffice(middle)) enough = middle;
     else tooFew = middle;
   }

@@ -46,6 +46,7 @@ describe("neededUnits", () => {
   it("is large, but found, for a tiny difference", () => {
     const units = neededUnits({ difference: 1e-5, standardDeviation: 0.3 });
     expect(units / (0.3 / 1e-5) ** 2).toBeCloseTo(7.8489, 3); // (1.95996 + 0.84162)²
+    expect(neededUnits({ difference: 1e-12, standardDeviation: 0.3 }) / 0.3 ** 2 / 1e24).toBeCloseTo(7.8489, 3);
   });
 
   it("does not exist for no difference", () => {
