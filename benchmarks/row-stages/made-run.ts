@@ -73,7 +73,7 @@ function* candidateRows(candidates: number): Generator<Candidate> {
     yield {
       ...keyOf(index),
       ...{ outcome: "answered", rawAnswer: answer, answer, turns: depth },
-      ...{ tokens: { prompt: 9000, completion: 3000 }, milliseconds: 40_000 },
+      ...{ tokens: { prompt: 9000, completion: 3000 }, milliseconds: 40_000, meta: { lastExecution: "ok" } },
     };
   }
 }

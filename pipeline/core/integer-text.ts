@@ -3,6 +3,8 @@ import { parsePythonFloat, toWhole } from "./python-float.ts";
 /** `1,000`, `-12,345,678.0`: commas between groups of three. */
 const grouped = /^([+-]?\d{1,3})((?:,\d{3})+)(\.0*)?$/u;
 
+const canonical = /^(?:0|-?[1-9][0-9]*)$/u;
+
 /** Longer texts are no answers; the bound keeps a runaway trace from becoming a number of a million digits. */
 const longestAnswer = 10_000;
 
@@ -12,6 +14,7 @@ const longestAnswer = 10_000;
  * `8178.0`, `033`, `-4.0` and `1,000` are integers; `2^{10}`, `12.5` and `nan` are not. Of any size, exact.
  */
 export function readInteger(text: string): string | null {
+  if (canonical.test(text) && text.length <= longestAnswer) return text; // as most are
   const plain = stripLatex(text);
   if (plain.length > longestAnswer) return null;
   const decimal = parsePythonFloat(grouped.test(plain) ? plain.replaceAll(",", "") : plain);

@@ -19,8 +19,9 @@ export class PackedCandidates {
   readonly #promptTokens = new NumberColumn(Float64Array);
   readonly #completionTokens = new NumberColumn(Float64Array);
   readonly #milliseconds = new NumberColumn(Float64Array);
-  readonly #meta = new NumberColumn(Int32Array); // as JSON
-  readonly #texts = new NumberedTexts();
+  readonly #meta = new NumberColumn(Int32Array);
+  readonly #texts = new Numbered<string>();
+  readonly #metas = new Numbered<Record<string, unknown>>(); // by their JSON
 
   get size(): number {
     return this.#lines.size;
@@ -29,17 +30,17 @@ export class PackedCandidates {
   /** Adds a candidate, or puts it in the place of the one with its key. Returns its line, from 0. */
   set(row: Candidate): number {
     const line = this.#lines.assign(row);
-    this.#problem.set(line, this.#texts.number(row.problemId));
+    this.#problem.set(line, this.#texts.number(row.problemId, row.problemId));
     this.#replicate.set(line, row.replicate);
     this.#candidate.set(line, row.candidate);
     this.#outcome.set(line, candidateOutcomes.indexOf(row.outcome));
-    this.#rawAnswer.set(line, this.#texts.number(row.rawAnswer));
-    this.#answer.set(line, this.#texts.number(row.answer));
+    this.#rawAnswer.set(line, this.#texts.number(row.rawAnswer, row.rawAnswer));
+    this.#answer.set(line, this.#texts.number(row.answer, row.answer));
     this.#turns.set(line, row.turns);
     this.#promptTokens.set(line, row.tokens.prompt);
     this.#completionTokens.set(line, row.tokens.completion);
     this.#milliseconds.set(line, row.milliseconds);
-    this.#meta.set(line, this.#texts.number(row.meta && JSON.stringify(row.meta)));
+    this.#meta.set(line, this.#metas.number(row.meta && JSON.stringify(row.meta), row.meta));
     return line;
   }
 
@@ -54,7 +55,7 @@ export class PackedCandidates {
 
   at(line: number): Candidate {
     const row: Candidate = {
-      problemId: this.#texts.text(this.#problem.at(line)) ?? "",
+      problemId: this.#texts.value(this.#problem.at(line)) ?? "",
       replicate: this.#replicate.at(line),
       candidate: this.#candidate.at(line),
       outcome: candidateOutcomes[this.#outcome.at(line)] ?? "no-answer",
@@ -62,12 +63,12 @@ export class PackedCandidates {
       tokens: { prompt: this.#promptTokens.at(line), completion: this.#completionTokens.at(line) },
       milliseconds: this.#milliseconds.at(line),
     };
-    const rawAnswer = this.#texts.text(this.#rawAnswer.at(line));
-    const answer = this.#texts.text(this.#answer.at(line));
-    const meta = this.#texts.text(this.#meta.at(line));
+    const rawAnswer = this.#texts.value(this.#rawAnswer.at(line));
+    const answer = this.#texts.value(this.#answer.at(line));
+    const meta = this.#metas.value(this.#meta.at(line));
     if (rawAnswer !== undefined) row.rawAnswer = rawAnswer;
     if (answer !== undefined) row.answer = answer;
-    if (meta !== undefined) row.meta = JSON.parse(meta);
+    if (meta !== undefined) row.meta = meta;
     return row;
   }
 
@@ -77,22 +78,22 @@ export class PackedCandidates {
   }
 }
 
-/** Texts by number, of which equal ones have the same; 0 is none. */
-class NumberedTexts {
-  readonly #texts: (string | undefined)[] = [undefined];
-  readonly #numbers = new Map<string, number>();
+/** Values by number, of which those that are the same as text have the same; 0 is none. */
+class Numbered<Value> {
+  readonly #values: (Value | undefined)[] = [undefined];
+  readonly #numbers = new Map<string, number>(); // by text
 
-  number(text: string | undefined): number {
+  number(text: string | undefined, value: Value | undefined): number {
     if (text === undefined) return 0;
     let number = this.#numbers.get(text);
     if (number === undefined) {
-      number = this.#texts.push(text) - 1;
+      number = this.#values.push(value) - 1;
       this.#numbers.set(text, number);
     }
     return number;
   }
 
-  text(number: number): string | undefined {
-    return this.#texts[number];
+  value(number: number): Value | undefined {
+    return this.#values[number];
   }
 }
