@@ -22,10 +22,13 @@ interface Expected {
 
 /** Evaluates a problem for each of these: its first turn is that program, its second an answer. */
 async function evaluate(programs: Record<string, Expected>, rest: object = {}) {
-  engine = await startScriptedEngine(({ problemId, turn }) => {
-    const code = programs[problemId.slice("own/".length)]?.code ?? "";
-    return turn === 0 ? `I compute.\n\`\`\`python\n${code}\n\`\`\`\n\`\`\`output\n` : "\nSo $\\boxed{1}$.";
-  });
+  engine = await startScriptedEngine(
+    ({ problemId, turn }) => {
+      const code = programs[problemId.slice("own/".length)]?.code ?? "";
+      return turn === 0 ? `I compute.\n\`\`\`python\n${code}\n\`\`\`\n\`\`\`output\n` : "\nSo $\\boxed{1}$.";
+    },
+    { maxModelLen: 32_768 },
+  );
   const problems = Object.keys(programs).map((id) => ({ id, problem: `What is ${id}?`, answer: "1" }));
   const folder = await temporaryFolder();
   const sampling = { width: 1, depth: 2, maxTokens: 128, seed: 7 };
@@ -67,7 +70,8 @@ describe("a program", () => {
   it("may have ten million characters, which then fill the context", async () => {
     const { ended, ran, candidates } = await evaluate(
       { text: { code: `x = "${"a".repeat(10_000_000)}"\nprint(len(x))`, outcome: "ok", output: /^10000000$/u } },
-      { python: { timeoutSeconds: 120 } },
+      // A reply of more than 1 KiB for each token asked for is taken for nonsense.
+      { python: { timeoutSeconds: 120 }, sampling: { width: 1, depth: 2, maxTokens: 16_384, seed: 7 } },
     );
     expect(ended).toMatchObject({ exitCode: 0, stderr: expect.not.stringMatching(/bug|^ +at /mu) });
     expect(ran("text")).toMatchObject({ outcome: "ok", output: "10000000" });
