@@ -1,5 +1,5 @@
 // `node scripts/in-project.mjs benchmarks/row-stages/large-run.ts`: a run of 200,000 candidates and 2.3 GB of turns is generated,
-// killed in the middle, resumed, voted on and scored, each step in a process of its own, and all that is removed again.
+// killed in the middle, resumed, voted on, scored and verified, each step in a process of its own, and all that is removed again.
 // What each step took is printed and goes into docs/benchmarks.md. Takes a quarter of an hour on two cores.
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -46,6 +46,7 @@ try {
   await command("run", config, "--out", run); // reads the whole journal once more, votes and scores
   await command("vote", run);
   await command("score", run);
+  await command("verify", run);
   await command("status", run);
 } finally {
   await rm(folder, { recursive: true });
