@@ -3,12 +3,15 @@ import { type Candidate, candidateSchema } from "../artifacts/candidate.ts";
 import { byKey, type CandidateKey, candidateKey, voteKey } from "../artifacts/identifier.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Turn } from "../artifacts/turn.ts";
+import { CandidateNumbers } from "../core/candidate-numbers.ts";
 import type { ShownDifference } from "../core/differences.ts";
 import { certainWinner } from "../core/early-stop/early-winner.ts";
+import { NumberColumn } from "../core/number-column.ts";
 import { decide, type ReasoningRules, startTrace } from "../core/trace.ts";
 import type { Check, Fault } from "../core/verification.ts";
 import type { LinePlace } from "./artifact-reader.ts";
 import { type CandidateProgress, startProgress, toCandidate, withTurn } from "./candidate-progress.ts";
+import { PackedCandidates } from "./packed-candidates.ts";
 import type { Execute } from "./reason.ts";
 import { judgeCandidate, knownThen, seedFaults, stepFaults } from "./verify-rows.ts";
 
@@ -34,18 +37,46 @@ export interface FoldedTurn {
   isLast?: boolean; // of its candidate
 }
 
-/** A candidate, between its turns. Its text is held only while more of them are expected. */
-interface Standing {
-  key: CandidateKey;
-  /** Its row in candidates.jsonl. */
-  found?: LinePlace & { text: string; turns: number };
-  turns: number;
-  line: number; // of the last one
-  /** `cut`: it has all turns that its row tells of, and its trace has no end. `broken`: a turn is missing. */
-  state: "open" | "ended" | "cut" | "broken";
-  progress?: CandidateProgress | undefined;
-  /** The row that follows from its turns, where that is not the one found. */
-  derived?: string;
+/** `cut`: it has all turns that its row tells of, and its trace has no end. `broken`: a turn is missing. */
+const states = ["open", "ended", "cut", "broken"] as const;
+
+/**
+ * How far candidates have come, by number: columns, as there are hundreds of thousands. A text is held only while more turns are
+ * expected.
+ */
+class Standings {
+  readonly numbers = new CandidateNumbers();
+  readonly turns = new NumberColumn(Int32Array);
+  readonly line = new NumberColumn(Float64Array); // of the last one; 0 is none
+  readonly progress = new Map<number, CandidateProgress>();
+  /** Their rows in candidates.jsonl, and where those are. Line 0 is none. */
+  readonly found = new PackedCandidates();
+  readonly foundLine = new NumberColumn(Float64Array);
+  readonly foundByte = new NumberColumn(Float64Array);
+  /** The rows that follow from their turns, where those are not the ones found. */
+  readonly derived = new Map<number, string>();
+  readonly #state = new NumberColumn(Uint8Array);
+
+  state(number: number): (typeof states)[number] {
+    return states[this.#state.at(number)] ?? "open";
+  }
+
+  /** Sets it, and lets go of the text. */
+  close(number: number, state: (typeof states)[number]): void {
+    this.#state.set(number, states.indexOf(state));
+    this.progress.delete(number);
+  }
+
+  foundAt(number: number): LinePlace | undefined {
+    const line = this.foundLine.at(number);
+    return line === 0 ? undefined : { number: line, byte: this.foundByte.at(number) };
+  }
+
+  /** The row that follows, or else the one found. */
+  row(number: number, key: CandidateKey): Candidate | undefined {
+    const derived = this.derived.get(number);
+    return derived === undefined ? this.found.get(key) : candidateSchema.parse(JSON.parse(derived));
+  }
 }
 
 /**
@@ -56,7 +87,7 @@ export class JournalFold {
   readonly #statements: ReadonlyMap<string, string>; // by problemId
   readonly #judge: JournalRules;
   readonly #checks: JournalChecks;
-  readonly #standings = new Map<string, Standing>();
+  readonly #standings = new Standings();
   #last: CandidateKey | undefined;
 
   constructor(statements: ReadonlyMap<string, string>, judge: JournalRules, checks: JournalChecks) {
@@ -66,11 +97,11 @@ export class JournalFold {
   }
 
   /** Returns whether the row has a place in the run. */
-  addCandidate({ number, byte, row, text }: LinePlace & { row: Candidate; text: string }): boolean {
-    const key = candidateKey(row);
+  addCandidate({ number: line, byte, row }: LinePlace & { row: Candidate }): boolean {
     const refuse = (expected: string, found: string): void =>
-      this.#checks.candidates.fault({ file: candidatesFile.name, line: number, byte, row: key, expected, found });
-    const isRepeated = this.#standings.has(key);
+      this.#checks.candidates.fault({ file: candidatesFile.name, line, byte, row: candidateKey(row), expected, found });
+    const standings = this.#standings;
+    const isRepeated = standings.found.has(row);
     const stranger = this.#whyStrange(row);
     if (isRepeated || stranger !== undefined) {
       refuse(stranger ?? "one row for this candidate", isRepeated ? "another one" : "this row");
@@ -78,17 +109,19 @@ export class JournalFold {
     }
     if (this.#last && byKey(this.#last, row) > 0)
       refuse(`this row before that for ${candidateKey(this.#last)}`, "it here");
-    const { problemId, replicate, candidate, turns } = row;
-    this.#last = { problemId, replicate, candidate };
-    this.#standings.set(key, { ...start(this.#last), found: { number, byte, text, turns } });
+    this.#last = row;
+    standings.found.set(row);
+    const number = standings.numbers.assign(row);
+    standings.foundLine.set(number, line);
+    standings.foundByte.set(number, byte);
     return true;
   }
 
-  addTurn({ number, byte, row }: LinePlace & { row: Turn }): FoldedTurn {
+  addTurn({ number: line, byte, row }: LinePlace & { row: Turn }): FoldedTurn {
     const { turns, seeds, steps } = this.#checks;
     const { config, rules, isOtherTool } = this.#judge;
-    const key = candidateKey(row);
-    const place = { file: turnsFile.name, line: number, byte, row: `${key}, turn ${row.turn}` };
+    const standings = this.#standings;
+    const place = { file: turnsFile.name, line, byte, row: `${candidateKey(row)}, turn ${row.turn}` };
     const refuse = (expected: string, found: string): FoldedTurn => {
       turns.fault({ ...place, expected, found });
       return { belongs: false };
@@ -103,88 +136,101 @@ export class JournalFold {
     if (stranger !== undefined) return refuse(stranger, "this row");
     record(seeds, seedFaults(row, config.sampling.seed));
 
-    const standing = this.#standings.get(key) ?? start(row);
-    this.#standings.set(key, standing);
-    if (standing.state === "broken") {
+    const number = standings.numbers.assign(row);
+    const state = standings.state(number);
+    const expected = standings.turns.at(number);
+    if (state === "broken") {
       turns.skip("turns of a trace with a gap before them");
       return { belongs: true };
     }
-    if (row.turn < standing.turns) return refuse(`turn ${standing.turns} or none`, `turn ${row.turn} once more`);
-    if (standing.state === "ended") {
-      return refuse("none: the candidate's trace has ended", `turn ${row.turn}`);
-    }
-    if (row.turn > standing.turns) {
-      this.#break(standing);
-      turns.fault({ ...place, field: "turn", expected: `${standing.turns}`, found: `${row.turn}` });
+    if (row.turn < expected) return refuse(`turn ${expected} or none`, `turn ${row.turn} once more`);
+    if (state === "ended") return refuse("none: the candidate's trace has ended", `turn ${row.turn}`);
+    if (row.turn > expected) {
+      standings.close(number, "broken");
+      turns.fault({ ...place, field: "turn", expected: `${expected}`, found: `${row.turn}` });
       return { belongs: true };
     }
-    if (standing.state === "cut") {
-      const expected = `more: turns.jsonl, line ${number}, is turn ${row.turn}`;
-      this.#candidateFaults(standing, [{ field: "turns", expected, found: `${standing.turns}` }]);
-      this.#break(standing);
+    if (state === "cut") {
+      const more = `more: turns.jsonl, line ${line}, is turn ${row.turn}`;
+      this.#candidateFaults(row, [{ field: "turns", expected: more, found: `${expected}` }]);
+      standings.close(number, "broken");
       return { belongs: true };
     }
 
     turns.hold();
-    const before = standing.progress ?? this.#begin(standing.key);
+    const before = standings.progress.get(number) ?? this.#begin(row);
     const decision = decide(rules, before.trace, row);
     record(steps, stepFaults(row, before.trace, decision, rules));
     const progress = withTurn(rules, before, row);
-    Object.assign(standing, { progress, turns: row.turn + 1, line: number });
-    const isLast = progress.trace.ended !== undefined || standing.turns === standing.found?.turns;
-    if (isLast) this.#conclude(standing, progress);
+    standings.progress.set(number, progress);
+    standings.turns.set(number, row.turn + 1);
+    standings.line.set(number, line);
+    const isLast = progress.trace.ended !== undefined || row.turn + 1 === standings.found.get(row)?.turns;
+    if (isLast) this.#conclude(number, progress);
     return { belongs: true, isLast, ...(decision.kind === "execute" ? { program: decision } : {}) };
   }
 
   /** Judges the candidates that are left, once both files are read. */
   finish(): void {
-    for (const standing of this.#standings.values()) {
-      if (standing.state === "broken") this.#checks.candidates.skip("candidates with a gap in their trace");
-      else if (standing.found === undefined) this.#candidateFaults(standing, [missingRow]);
-      else if (standing.state === "open") this.#conclude(standing, standing.progress ?? this.#begin(standing.key));
+    const standings = this.#standings;
+    for (const key of this.#keys()) {
+      const number = standings.numbers.find(key);
+      // One that never had a turn is in neither file where its row is missing.
+      if (number === undefined) this.#candidateFaults(key, [missingRow]);
+      else if (standings.state(number) === "broken")
+        this.#checks.candidates.skip("candidates with a gap in their trace");
+      else if (standings.foundAt(number) === undefined) this.#candidateFaults(key, [missingRow]);
+      else if (standings.state(number) === "open") {
+        this.#conclude(number, standings.progress.get(number) ?? this.#begin(key));
+      }
     }
-    this.#checkAllThere();
     this.#checkDecided();
   }
 
   /** Rows of candidates that follow from the journal and are not those that were found, as text. */
   *corrected(): Generator<{ found: LinePlace | undefined; derived: string }> {
-    for (const { found, derived } of this.#standings.values()) if (derived !== undefined) yield { found, derived };
+    for (const [number, derived] of this.#standings.derived) yield { found: this.#standings.foundAt(number), derived };
   }
 
   /** How far the candidates of the journal have come. */
   get counts(): { ended: number; open: number } {
-    const all = [...this.#standings.values()];
-    const ended = all.filter(({ state }) => state === "ended").length;
+    const { numbers } = this.#standings;
+    const all = Array.from({ length: numbers.size }, (_, number) => this.#standings.state(number));
+    const ended = all.filter((state) => state === "ended").length;
     return { ended, open: all.length - ended };
   }
 
-  #begin(key: CandidateKey): CandidateProgress {
-    return startProgress(key, startTrace(this.#judge.rules.profile, this.#statements.get(key.problemId) ?? ""));
+  /** All candidates of the run. */
+  *#keys(): Generator<CandidateKey> {
+    const { width, replicates } = this.#judge.config.sampling;
+    for (const problemId of this.#statements.keys()) {
+      for (let replicate = 0; replicate < replicates; replicate += 1) {
+        for (let candidate = 0; candidate < width; candidate += 1) yield { problemId, replicate, candidate };
+      }
+    }
   }
 
-  #break(standing: Standing): void {
-    standing.state = "broken";
-    standing.progress = undefined;
+  #begin({ problemId, replicate, candidate }: CandidateKey): CandidateProgress {
+    const trace = startTrace(this.#judge.rules.profile, this.#statements.get(problemId) ?? "");
+    return startProgress({ problemId, replicate, candidate }, trace);
   }
 
-  #conclude(standing: Standing, progress: CandidateProgress): void {
-    standing.state = progress.trace.ended === undefined ? "cut" : "ended";
-    standing.progress = undefined;
+  #conclude(number: number, progress: CandidateProgress): void {
+    const standings = this.#standings;
+    standings.close(number, progress.trace.ended === undefined ? "cut" : "ended");
     const { config, isOtherTool } = this.#judge;
-    const { found } = standing;
+    const found = standings.found.get(progress.key);
     // As text, and so a copy: an answer that is a part of its trace's text would keep all of that.
     if (found === undefined) {
-      standing.derived = JSON.stringify(toCandidate(progress, config.answer));
+      standings.derived.set(number, JSON.stringify(toCandidate(progress, config.answer)));
       return;
     }
-    const parsed = candidateSchema.parse(JSON.parse(found.text));
-    const { row, isCut, ...judged } = judgeCandidate(parsed, progress, config);
+    const { row, isCut, ...judged } = judgeCandidate(found, progress, config);
     const faults = knownThen(judged.faults, isOtherTool);
     const { candidates } = this.#checks;
     if (faults.length > 0) {
-      standing.derived = JSON.stringify(row);
-      this.#candidateFaults(standing, faults);
+      standings.derived.set(number, JSON.stringify(row));
+      this.#candidateFaults(progress.key, faults);
     } else if (isCut) {
       candidates.trust(row.outcome === "answered" ? "answered, and were cut off later" : `ended as ${row.outcome}`);
     } else {
@@ -192,10 +238,10 @@ export class JournalFold {
     }
   }
 
-  #candidateFaults(
-    { key, found, line }: Standing,
-    faults: readonly Pick<Fault, "field" | "expected" | "found">[],
-  ): void {
+  #candidateFaults(key: CandidateKey, faults: readonly Pick<Fault, "field" | "expected" | "found">[]): void {
+    const number = this.#standings.numbers.find(key);
+    const found = number === undefined ? undefined : this.#standings.foundAt(number);
+    const line = number === undefined ? 0 : this.#standings.line.at(number);
     const place = {
       file: candidatesFile.name,
       ...(found && { line: found.number, byte: found.byte }),
@@ -215,17 +261,6 @@ export class JournalFold {
     return candidate >= width ? `candidates below ${width}` : undefined;
   }
 
-  /** One that never had a turn is in neither file where its row is missing. */
-  #checkAllThere(): void {
-    const { width, replicates } = this.#judge.config.sampling;
-    for (const problemId of this.#statements.keys()) {
-      for (let place = 0; place < replicates * width; place += 1) {
-        const key = { problemId, replicate: Math.floor(place / width), candidate: place % width };
-        if (!this.#standings.has(candidateKey(key))) this.#candidateFaults(start(key), [missingRow]);
-      }
-    }
-  }
-
   /**
    * Where an early stop waits for certainty, the candidates that it did not cancel have to settle the vote. One that was
    * cancelled with an answer counts among them, as it may have ended by itself: that can only settle a vote sooner.
@@ -234,13 +269,14 @@ export class JournalFold {
     const { config, rules } = this.#judge;
     if (config.earlyStop !== "certain") return;
     const options = { ...config.vote, depth: rules.depth, afterAnswer: rules.profile.afterAnswer };
-    for (const [key, group] of Map.groupBy(this.#standings.values(), (standing) => voteKey(standing.key))) {
-      const rows = group.flatMap((standing) => rowOf(standing) ?? []);
+    const standings = this.#standings;
+    for (const [vote, keys] of Map.groupBy(this.#keys(), voteKey)) {
+      const rows = keys.flatMap((key) => standings.row(standings.numbers.find(key) ?? -1, key) ?? []);
       const open = rows.filter(({ outcome }) => outcome === "decided");
       const ended = rows.filter(({ outcome }) => outcome !== "decided");
       if (open.length === 0 || certainWinner({ ended, open }, options)) continue;
       this.#checks.candidates.fault({
-        ...{ file: candidatesFile.name, row: key, field: "outcome" },
+        ...{ file: candidatesFile.name, row: vote, field: "outcome" },
         expected: "candidates called off once the others had decided the vote",
         found: "a vote that they had not decided",
       });
@@ -249,12 +285,3 @@ export class JournalFold {
 }
 
 const missingRow = { expected: "a row", found: "none" };
-
-function start({ problemId, replicate, candidate }: CandidateKey): Standing {
-  return { key: { problemId, replicate, candidate }, turns: 0, line: 0, state: "open" };
-}
-
-function rowOf({ found, derived }: Standing): Candidate | undefined {
-  const text = derived ?? found?.text;
-  return text === undefined ? undefined : candidateSchema.parse(JSON.parse(text));
-}
