@@ -89,9 +89,10 @@ function places({ runs }: Leaderboard, { places: chances, draws }: Contest): str
 }
 
 function choice({ choice: { publicScore, privateScore, optimism, bestChosen } }: Contest): string {
+  const lost = Math.max(0, optimism); // less than 0 by the drawing of competitions alone
   return (
     `Choosing the run that is ahead in public: ${publicScore.toFixed(1)} there, ${privateScore.toFixed(1)} on other ` +
-    `problems (${optimism.toFixed(1)} less). It is the one with the highest expectation in ${chance(bestChosen)} of cases.`
+    `problems (${lost.toFixed(1)} less). It is the one with the highest expectation in ${chance(bestChosen)} of cases.`
   );
 }
 
