@@ -6,40 +6,50 @@ import { askPython, environmentForPython, howToGetVenv } from "./python.mjs";
 import { hashOf } from "./setup-state.mjs";
 import { runQuietly } from "./steps.mjs";
 
+/** @typedef {{folder: string, requirements: string}} Environment by names within the checkout */
+
+/** What model-written Python runs in. */
+export const sandboxEnvironment = { folder: ".venv", requirements: "requirements.txt" };
+
+/** Model servers to try sctir with. */
+export const serverEnvironment = { folder: ".real-servers", requirements: "servers/requirements.txt" };
+
 /**
- * What there is to decide whether .venv has to be made anew.
+ * What there is to decide whether an environment has to be made anew.
  *
  * @param {string} root
+ * @param {Environment} environment
  */
-export function readEnvironmentState(root) {
+export function readEnvironmentState(root, environment = sandboxEnvironment) {
   const { SCTIR_BASE_PYTHON: named } = process.env;
   return {
-    exists: existsSync(environmentFolder(root)),
-    marker: readJson(markerFile(root)),
-    requirementsHash: hashOf(readFileSync(path.join(root, "requirements.txt"))),
-    runningVersion: versionOf(environmentPython(root)),
+    exists: existsSync(path.join(root, environment.folder)),
+    marker: readJson(markerFile(root, environment)),
+    requirementsHash: hashOf(readFileSync(path.join(root, environment.requirements))),
+    runningVersion: versionOf(environmentPython(root, environment)),
     named: named ? askPython(named) : undefined,
   };
 }
 
 /**
- * Makes .venv anew and installs requirements.txt into it. The marker comes last, so whatever interrupts this leaves an
- * environment that the next set-up replaces.
+ * Makes an environment anew and installs its requirements into it. The marker comes last, so whatever interrupts this
+ * leaves an environment that the next set-up replaces.
  *
  * @param {string} root
  * @param {import("./python.mjs").Interpreter} python
  * @param {AbortSignal} signal
+ * @param {Environment} environment
  */
-export async function makeEnvironment(root, python, signal) {
-  const folder = environmentFolder(root);
+export async function makeEnvironment(root, python, signal, environment = sandboxEnvironment) {
+  const folder = path.join(root, environment.folder);
   rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   const env = environmentForPip();
   await runQuietly(python.start, ["-m", "venv", folder], { cwd: root, env, hint: howToGetVenv(python), signal });
 
-  const inside = environmentPython(root);
+  const inside = environmentPython(root, environment);
   // Bytecode is compiled afterwards, on all cores and without the packages' own tests.
   const install = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--no-compile"];
-  const exactly = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", "requirements.txt"];
+  const exactly = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", environment.requirements];
   await runQuietly(inside, [...install, ...exactly], {
     cwd: root,
     env,
@@ -55,8 +65,8 @@ export async function makeEnvironment(root, python, signal) {
     signal,
   });
   const { version, executable } = python;
-  const requirements = hashOf(readFileSync(path.join(root, "requirements.txt")));
-  writeFileSync(markerFile(root), JSON.stringify({ requirements, version, executable }));
+  const requirements = hashOf(readFileSync(path.join(root, environment.requirements)));
+  writeFileSync(markerFile(root, environment), JSON.stringify({ requirements, version, executable }));
 }
 
 /** What a user's settings say about other installs than this one would put the packages elsewhere. */
@@ -85,17 +95,18 @@ function versionOf(python) {
   return status === 0 ? stdout.trim() : undefined;
 }
 
-/** @param {string} root */
-function environmentFolder(root) {
-  return path.join(root, ".venv");
+/**
+ * @param {string} root
+ * @param {Environment} environment
+ */
+export function environmentPython(root, environment = sandboxEnvironment) {
+  return path.join(root, environment.folder, "bin/python");
 }
 
-/** @param {string} root */
-export function environmentPython(root) {
-  return path.join(root, ".venv/bin/python");
-}
-
-/** @param {string} root */
-function markerFile(root) {
-  return path.join(root, ".venv/.sctir-setup");
+/**
+ * @param {string} root
+ * @param {Environment} environment
+ */
+function markerFile(root, { folder }) {
+  return path.join(root, folder, ".sctir-setup");
 }

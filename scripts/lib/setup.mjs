@@ -3,7 +3,7 @@ import path from "node:path";
 import { installNodePackages, linkCommand, readNodeState } from "./node-packages.mjs";
 import { checkPlatform, thisMachine } from "./platform.mjs";
 import { findPython } from "./python.mjs";
-import { makeEnvironment, readEnvironmentState } from "./python-environment.mjs";
+import { makeEnvironment, readEnvironmentState, serverEnvironment } from "./python-environment.mjs";
 import { SetupError } from "./setup-error.mjs";
 import { takeSetupLock } from "./setup-lock.mjs";
 import { reasonForEnvironment, reasonForPackages } from "./setup-state.mjs";
@@ -72,6 +72,23 @@ export async function setUpStatistics(root, steps = new Steps()) {
         `\n${error.message}\n\n${error.hint}\nUntil then, tests that compare with SciPy and statsmodels are skipped.`,
       );
     }
+  });
+}
+
+/**
+ * Installs the model servers that sctir is tried with, if need be. Throws a SetupError.
+ *
+ * @param {string} root
+ */
+export async function setUpServers(root, steps = new Steps()) {
+  const reason = () => reasonForEnvironment(readEnvironmentState(root, serverEnvironment));
+  if (!reason()) return;
+  await alone(root, steps, async (stop) => {
+    const why = reason(); // again: the other set-up may have done it
+    if (!why) return;
+    const python = findPython({ named: process.env.SCTIR_BASE_PYTHON });
+    const title = `Model servers, 6 GB: ${why}; ${python.command} is ${python.version}`;
+    await steps.run(title, () => makeEnvironment(root, python, stop.signal, serverEnvironment));
   });
 }
 

@@ -9,7 +9,7 @@ import { sctir } from "../helpers/sctir.ts";
 
 /** Runs on the time of an emulated engine, through the command line. */
 
-const config = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
+const config = fileURLToPath(new URL("../../configs/replay.yaml", import.meta.url));
 const size = ["--set", "problems.0.take=4", "--set", "sampling.width=4", "--set", "schedule.concurrency=7"];
 const card = "t4x2-deepseekmath-7b-gptq8";
 

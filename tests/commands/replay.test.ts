@@ -33,7 +33,7 @@ const samples = readFileSync(project("datasets/sample/recordings.jsonl"), "utf8"
 describe("the sample set", () => {
   it("comes out as it was recorded: outputs, answers and the close votes", async () => {
     const out = join(await temporaryFolder(), "run");
-    expect(await sctir(["run", project("configs/quickstart.yaml"), "--out", out])).toMatchObject({ exitCode: 0 });
+    expect(await sctir(["run", project("configs/replay.yaml"), "--out", out])).toMatchObject({ exitCode: 0 });
     const { sets } = jsonOf(out, "summary.json") as { sets: Record<string, unknown> };
     expect(sets.sample).toMatchObject({
       problems: 24,
@@ -57,7 +57,7 @@ describe("the sample set", () => {
 
   it("is reproduced from the journal of an earlier run", async () => {
     const folder = await temporaryFolder();
-    const args = ["run", project("configs/quickstart.yaml"), "--set", "problems.0.take=4", "--set", "sampling.width=4"];
+    const args = ["run", project("configs/replay.yaml"), "--set", "problems.0.take=4", "--set", "sampling.width=4"];
     await sctir([...args, "--out", join(folder, "first")]);
     const replayed = { kind: "replay", recordings: [join(folder, "first/turns.jsonl")] };
     await sctir([...args, "--out", join(folder, "second"), "--set", `engine=${JSON.stringify(replayed)}`]);
@@ -72,7 +72,7 @@ describe("the sample set", () => {
     const run = async (...set: string[]) => {
       const out = join(folder, set.join("-").replaceAll(/[^a-z0-9]/gu, "-"));
       const args = set.flatMap((pair) => ["--set", pair]);
-      const base = ["run", project("configs/quickstart.yaml"), "--set", "problems.0.take=1", "--out", out];
+      const base = ["run", project("configs/replay.yaml"), "--set", "problems.0.take=1", "--out", out];
       expect(await sctir([...base, ...args]), set.join()).toMatchObject({ exitCode: 0 });
       return rowsOf(out, "votes.jsonl")[0]?.answer;
     };

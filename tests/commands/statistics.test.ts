@@ -9,7 +9,7 @@ import { sctir } from "../helpers/sctir.ts";
 
 /** What is said of finished runs: simulate, compare, leaderboard and vote by another rule, over real replays. */
 
-const quickstart = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
+const replay = fileURLToPath(new URL("../../configs/replay.yaml", import.meta.url));
 const few = ["--set", "problems.0.take=12"];
 
 interface Forecast {
@@ -36,7 +36,7 @@ beforeAll(async () => {
     ["shallow", "--set", "sampling.depth=2"],
     ["narrow", "--set", "sampling.width=3"],
   ] as const) {
-    const { exitCode, stderr } = await sctir(["run", quickstart, "--out", run(name), ...few, ...changes]);
+    const { exitCode, stderr } = await sctir(["run", replay, "--out", run(name), ...few, ...changes]);
     expect(exitCode, stderr).toBe(0);
   }
 }, 120_000);

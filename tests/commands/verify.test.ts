@@ -12,13 +12,13 @@ import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** Directories of real runs, their programs really executed, checked as a user would. */
 
-const quickstart = fileURLToPath(new URL("../../configs/quickstart.yaml", import.meta.url));
+const replay = fileURLToPath(new URL("../../configs/replay.yaml", import.meta.url));
 const size = ["--set", "problems.0.take=3", "--set", "sampling.width=4"];
 const card = "t4x2-deepseekmath-7b-gptq8";
 
 let folder = "";
 const runOf = (name: string) => join(folder, name);
-const run = (name: string, ...more: string[]) => sctir(["run", quickstart, "--out", runOf(name), ...size, ...more]);
+const run = (name: string, ...more: string[]) => sctir(["run", replay, "--out", runOf(name), ...size, ...more]);
 
 /** What the command prints as JSON. */
 const verify = (directory: string, options: { rerunPython?: boolean; strict?: boolean } = {}) =>
@@ -128,7 +128,7 @@ describe("sctir verify", () => {
     expect(checkOf(midway, "candidates.jsonl")?.notes).toContain("candidates.jsonl is not there");
 
     const set = ["--set", `engine.timing.card=${card}`];
-    expect(await sctir(["run", quickstart, "--out", copy, ...size, ...set])).toMatchObject({ exitCode: 0 });
+    expect(await sctir(["run", replay, "--out", copy, ...size, ...set])).toMatchObject({ exitCode: 0 });
     const whole = await verify(copy);
     expect(faultsOf(whole)).toEqual([]);
     expect(checkOf(whole, "candidates.jsonl")).toMatchObject({ held: 12 });
