@@ -1,8 +1,8 @@
+import { badParameter, badRequest, notFound, overContext, tooFewTokens } from "../vllm-server/protocol-error.ts";
+import { type ChatBody, type CompletionBody, type Message, renderingFlags } from "../vllm-server/request-body.ts";
 import { recordedSegments, type Segment } from "./block-hashes.ts";
 import { type Completion, complete } from "./completion.ts";
-import { badParameter, badRequest, notFound, overContext, tooFewTokens } from "./protocol-error.ts";
 import type { Continuation, Replay } from "./replay.ts";
-import { type ChatBody, type CompletionBody, type Message, render, renderingFlags } from "./request-body.ts";
 import { countTokens, type Vocabulary } from "./tokenizer.ts";
 
 export interface Model {
@@ -175,4 +175,14 @@ export function checkModel(asked: string | null | undefined, { name }: Pick<Mode
   if (asked && asked !== name) {
     throw notFound(`The model \`${asked}\` does not exist. Valid aliases: ${name}.`, "model");
   }
+}
+
+/** A chat's messages as text, in ChatML: what its tokens are counted of. */
+export function render(
+  messages: readonly Message[],
+  { addGenerationPrompt, continueFinalMessage }: { addGenerationPrompt: boolean; continueFinalMessage: boolean },
+): string {
+  const rendered = messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("");
+  if (continueFinalMessage) return rendered.slice(0, -"<|im_end|>\n".length);
+  return addGenerationPrompt ? `${rendered}<|im_start|>assistant\n` : rendered;
 }
