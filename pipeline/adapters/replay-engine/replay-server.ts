@@ -11,8 +11,9 @@ import {
   renderingFlags,
   tokenizeBodySchema,
 } from "../vllm-server/request-body.ts";
+import { checkModel } from "../vllm-server/request-limits.ts";
 import type { Answer, Answering, GenerationOptions, Part, ServedModel } from "../vllm-server/served-model.ts";
-import { checkModel, type Generated, generateChat, generateCompletion, type Model, render } from "./generate.ts";
+import { type Generated, generateChat, generateCompletion, type Model, render } from "./generate.ts";
 import type { Recordings } from "./recordings.ts";
 import { Replay } from "./replay.ts";
 import { Pace, takeTime } from "./take-time.ts";
@@ -61,14 +62,14 @@ export async function startReplayServer({
     },
     tokenize(body) {
       const request = parseBody(tokenizeBodySchema, body);
-      checkModel(request.model, model);
+      checkModel(request.model, name);
       const text = request.messages ? render(request.messages, renderingFlags(request)) : request.prompt;
       if (text === undefined) throw badRequest("prompt: expected a prompt or messages", "prompt");
       return { tokens: model.vocabulary.idsOf(text), pieces: request.return_token_strs ? [...pieces(text)] : null };
     },
     detokenize(body) {
       const request = parseBody(detokenizeBodySchema, body);
-      checkModel(request.model, model);
+      checkModel(request.model, name);
       const prompt = model.vocabulary.textOf(request.tokens);
       if (prompt === undefined) throw badRequest("tokens: ids that this server did not give out", "tokens");
       return prompt;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { badRequest, invalidBody } from "./protocol-error.ts";
+import { badParameter, badRequest, invalidBody } from "./protocol-error.ts";
 import type { GenerationOptions } from "./served-model.ts";
 
 // Not z.int(): vLLM's seeds are 64 bits wide.
@@ -65,6 +65,7 @@ export const tokenizeBodySchema = z.looseObject({
   add_generation_prompt: rendering.add_generation_prompt,
   continue_final_message: rendering.continue_final_message,
   return_token_strs: z.boolean().nullish(),
+  add_special_tokens: z.boolean().nullish(),
 });
 
 export const detokenizeBodySchema = z.looseObject({ model: z.string().nullish(), tokens: tokenIds });
@@ -90,6 +91,9 @@ export function parseGeneration<Body extends GenerationOptions>(
   requestId: string | undefined,
 ): Body {
   const request = parseBody(schema, json);
+  if (request.stream_options && !request.stream) {
+    throw badParameter("Stream options can only be defined when `stream=True`.", "stream_options");
+  }
   return requestId === undefined ? request : { ...request, request_id: requestId };
 }
 
