@@ -109,7 +109,10 @@ const llamaEngineSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("a seed gives the same text whatever else is computed; false: long prompts are read faster"),
-  sequences: positive.max(1024).optional().describe("texts generated at a time [32, or fewer where memory is short]"),
+  sequences: positive
+    .max(1024)
+    .optional()
+    .describe("texts generated at a time [64, or as many as a quarter of the free memory holds]"),
   threads: positive.max(1024).optional().describe("[1 for a model of less than 256 MiB, else the machine's]"),
   requestTimeoutSeconds: z.number().positive().default(3600).describe("a request without an answer for so long failed"),
   streaming: z.boolean().optional().describe("read replies token by token [solve: on a terminal; else false]"),

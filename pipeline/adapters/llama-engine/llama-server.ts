@@ -140,7 +140,8 @@ export async function startLlamaServer(
         usage.completionTokens = text.tokens;
         written.push({ token, logprobs });
         onToken();
-        return text.ending !== undefined;
+        if (text.ending === undefined) return "more";
+        return text.ending.stopReason === null && text.ending.finishReason === "stop" ? "over" : "stopped";
       };
       return engine.run({ prompt, sampler, onToken: onSampled, signal }, (cachedTokens) => {
         usage.cachedTokens = cachedTokens;

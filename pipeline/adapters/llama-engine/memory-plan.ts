@@ -16,7 +16,8 @@ const cellsPerUnit = 256;
 export const groupSize = 4;
 
 const contextAtMost = 4096; // unless more is asked for: that of the contest's winners
-const sequencesAtMost = 32;
+const sequencesAtMost = 64; // as many as turns are in flight, unless a config says otherwise
+const cachesShare = 1 / 4; // of the memory, unless more sequences are asked for
 const smallModelBytes = 256 * 2 ** 20;
 
 /** A model this small fits the processor's caches; threads then wait for each other more than they work. */
@@ -39,10 +40,11 @@ export function planSettings(
       hint: "Lower engine.maxModelLen, or leave it out.",
     });
   }
-  const fits = (sequences: number) => memoryNeeded(file, maxModelLen, sequences) <= memoryBytes;
-  let sequences = Math.ceil((asked.sequences ?? sequencesAtMost) / groupSize) * groupSize;
-  while (asked.sequences === undefined && sequences > groupSize && !fits(sequences)) sequences -= groupSize;
-  if (!fits(sequences)) throw tooLittleMemory(file, { maxModelLen, sequences }, memoryBytes);
+  const modestly = Math.min(sequencesAtMost, (cachesShare * memoryBytes) / cacheBytes(file, maxModelLen, 1));
+  const groups = asked.sequences === undefined ? Math.floor(modestly / groupSize) : asked.sequences / groupSize;
+  const sequences = Math.max(1, Math.ceil(groups)) * groupSize;
+  if (memoryNeeded(file, maxModelLen, sequences) > memoryBytes)
+    throw tooLittleMemory(file, { maxModelLen, sequences }, memoryBytes);
   return { maxModelLen, sequences, threads: asked.threads ?? threadsFor(file) };
 }
 
@@ -51,14 +53,13 @@ export function cellsOf(maxModelLen: number): number {
   return Math.ceil((maxModelLen + 1) / cellsPerUnit) * cellsPerUnit;
 }
 
+function cacheBytes({ kvBytesPerToken }: ModelFile, maxModelLen: number, sequences: number): number {
+  return kvBytesPerToken * cellsOf(maxModelLen) * sequences;
+}
+
 /** An estimate in bytes: weights, caches, logits, and what computing takes. */
-function memoryNeeded(
-  { bytes, kvBytesPerToken, vocabulary }: ModelFile,
-  maxModelLen: number,
-  sequences: number,
-): number {
-  const caches = kvBytesPerToken * cellsOf(maxModelLen) * sequences;
-  return bytes + caches + 4 * vocabulary * sequences + 2 ** 26;
+function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
+  return file.bytes + cacheBytes(file, maxModelLen, sequences) + 4 * file.vocabulary * sequences + 2 ** 26;
 }
 
 function tooLittleMemory(
@@ -67,7 +68,7 @@ function tooLittleMemory(
   memoryBytes: number,
 ): UserError {
   const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-  const caches = file.kvBytesPerToken * cellsOf(maxModelLen) * sequences;
+  const caches = cacheBytes(file, maxModelLen, sequences);
   return new UserError(
     `${file.path} needs about ${mebibytes(memoryNeeded(file, maxModelLen, sequences))} of memory, and ` +
       `${mebibytes(memoryBytes)} are free: ${mebibytes(file.bytes)} for its weights, ${mebibytes(caches)} for ` +

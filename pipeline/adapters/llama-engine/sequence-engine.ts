@@ -7,8 +7,11 @@ import type { SampledToken, TokenSampler } from "./token-sampler.ts";
 export interface SequenceRequest {
   prompt: readonly number[]; // one token at least
   sampler: TokenSampler;
-  /** Takes a token. Returns whether the text ends with it. */
-  onToken: (sampled: SampledToken) => boolean;
+  /**
+   * Takes a token. The text goes on, or ends with it: `stopped` where its prompt is likely to come again with more behind
+   * it, `over` where it is not.
+   */
+  onToken: (sampled: SampledToken) => "more" | "stopped" | "over";
   signal: AbortSignal;
 }
 
@@ -22,8 +25,11 @@ export interface SequenceEngineOptions {
 /** Tokens of a step at most, where it is not one of each sequence. */
 export const batchSize = 512;
 
-/** Fewer tokens than this are computed again rather than copied or kept. */
-const smallPrefix = 16;
+/** So few tokens are computed rather than waited for, or copied from another sequence. */
+const fewTokens = 4;
+
+/** A sequence that holds no more than so many tokens beyond a prompt is gone on with: the end of a text may be cut. */
+const restAtMost = 16;
 
 const anyToken = Uint32Array.of(0);
 const wanted = Uint32Array.of(0);
@@ -34,6 +40,7 @@ interface Slot {
   /** Tokens whose keys and values it holds. */
   tokens: number[];
   request: Active | undefined;
+  isOver: boolean; // its text is not likely to be continued
   usedAt: number; // counts admissions
 }
 
@@ -79,6 +86,7 @@ export class SequenceEngine {
       id,
       tokens: [],
       request: undefined,
+      isOver: true,
       usedAt: 0,
     }));
   }
@@ -105,7 +113,7 @@ export class SequenceEngine {
       const giveUp = () => {
         this.#queue = this.#queue.filter((other) => other !== waiting);
         const slot = this.#slots.find((each) => each.request?.request === request);
-        if (slot) slot.request = undefined;
+        if (slot) this.#free(slot, true);
         waiting.reject(signal.reason);
       };
       signal.addEventListener("abort", giveUp, { once: true });
@@ -160,14 +168,16 @@ export class SequenceEngine {
     }
   }
 
+  /** In the order in which they came, but for those whose prompt is just being computed for another one. */
   async #admit(): Promise<void> {
-    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+    for (const next of this.#queue) {
       const idle = this.#slots.filter(({ request }) => request === undefined);
       if (idle.length === 0) return;
-      this.#queue.shift();
-      const { prompt } = next.request;
+      const { prompt, signal } = next.request;
+      if (this.#isBeingComputed(prompt)) continue;
+      this.#queue = this.#queue.filter((other) => other !== next);
       const slot = await this.#slotFor(prompt, idle);
-      if (next.request.signal.aborted) continue; // while its prefix was copied
+      if (signal.aborted) continue; // while its prefix was copied
       const cached = slot.tokens.length;
       slot.request = { ...next, todo: prompt.slice(cached), text: [] };
       this.#admissions += 1;
@@ -179,6 +189,15 @@ export class SequenceEngine {
     }
   }
 
+  #isBeingComputed(prompt: readonly number[]): boolean {
+    const longest = (prefixes: readonly number[]) => Math.max(0, ...prefixes);
+    const coming = this.#active().filter(({ request: { todo } }) => todo.length > 1);
+    if (coming.length === 0) return false;
+    const soon = longest(coming.map(({ request }) => commonPrefix(request.request.prompt, prompt)));
+    const now = longest(this.#slots.map(({ tokens }) => commonPrefix(tokens, prompt)));
+    return Math.min(soon, prompt.length - 1) - now > fewTokens;
+  }
+
   /** An idle slot, holding as much of the prompt as is found anywhere, and nothing else. */
   async #slotFor(prompt: readonly number[], idle: readonly Slot[]): Promise<Slot> {
     const usable = prompt.length - 1; // the last token has to be computed, for what comes behind it
@@ -186,13 +205,13 @@ export class SequenceEngine {
       .map((slot) => ({ slot, common: Math.min(commonPrefix(slot.tokens, prompt), usable) }))
       .reduce((best, each) => (each.common > best.common ? each : best));
     const { slot: source, common } = found;
-    if (source.request === undefined && source.tokens.length - common < smallPrefix && common > 0) {
+    if (source.request === undefined && source.tokens.length - common <= restAtMost && common > 0) {
       this.#cut(source, common);
       return source;
     }
     const oldest = idle.reduce((first, slot) => (isSparer(slot, first) ? slot : first));
     const own = Math.min(commonPrefix(oldest.tokens, prompt), usable);
-    if (oldest === source || common - own < smallPrefix) {
+    if (oldest === source || common - own <= fewTokens) {
       this.#cut(oldest, own);
       return oldest;
     }
@@ -239,16 +258,22 @@ export class SequenceEngine {
     const { sampler, onToken } = active.request;
     const sampled = await sampler.next(this.#context, place, active.text).catch((error: unknown) => {
       if (slot.request !== active) return undefined;
-      slot.request = undefined;
+      this.#free(slot, true);
       active.reject(error);
     });
     if (sampled === undefined || slot.request !== active) return;
     this.#counts.generatedTokens += 1;
     active.text.push(sampled.token);
     active.todo.push(sampled.token);
-    if (!onToken(sampled)) return;
-    slot.request = undefined;
+    const state = onToken(sampled);
+    if (state === "more") return;
+    this.#free(slot, state === "over");
     active.resolve();
+  }
+
+  #free(slot: Slot, isOver: boolean): void {
+    slot.request = undefined;
+    slot.isOver = isOver;
   }
 
   /** One token of each sequence, in whole groups. Where one row of a group has logits, all have. */
@@ -297,8 +322,8 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
   return length;
 }
 
-/** Empty ones first, then those that were not used for longest. */
+/** Whether a slot's tokens are less likely to be of use: there are none, they are over, they were not used for long. */
 function isSparer(a: Slot, b: Slot): boolean {
-  if ((a.tokens.length === 0) !== (b.tokens.length === 0)) return a.tokens.length === 0;
-  return a.usedAt < b.usedAt;
+  const rank = ({ tokens, isOver }: Slot) => (tokens.length === 0 ? 0 : isOver ? 1 : 2);
+  return rank(a) === rank(b) ? a.usedAt < b.usedAt : rank(a) < rank(b);
 }
