@@ -33,6 +33,7 @@ const sampling = {
   ignore_eos: z.boolean().default(false),
   skip_special_tokens: z.boolean().default(true),
   return_token_ids: z.boolean().default(false),
+  return_tokens_as_token_ids: z.boolean().default(false), // in log probabilities
   n: only(1),
   echo: only(false),
   user: z.string().optional(), // whose request it is changes nothing

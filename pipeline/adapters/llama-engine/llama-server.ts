@@ -50,6 +50,9 @@ export async function startLlamaServer(
     bos: tokenText(model.tokenBos()),
     eos: tokenText(model.tokenEos()),
   });
+  /** How log probabilities call a token: several tokens may have the same text. */
+  const nameOf = ({ return_tokens_as_token_ids: asIds }: LlamaCompletion | LlamaChat) =>
+    asIds ? (token: number) => `token_id:${token}` : tokenText;
   // As transformers' tokenizers do, names of special tokens in a text stand for the tokens.
   const tokensOf = (text: string, addSpecial: boolean) => [...(addSpecial ? bos : []), ...model.tokenize(text, true)];
 
@@ -78,7 +81,9 @@ export async function startLlamaServer(
       const tokens =
         typeof prompt === "string" ? tokensOf(prompt, request.add_special_tokens) : checkedIds(prompt, "prompt");
       const written = (tokens: readonly WrittenToken[], offset: number) =>
-        request.logprobs === undefined ? undefined : completionLogprobs(tokens, request.logprobs, tokenText, offset);
+        request.logprobs === undefined
+          ? undefined
+          : completionLogprobs(tokens, request.logprobs, nameOf(request), offset);
       return answer(
         request,
         tokens,
@@ -91,7 +96,7 @@ export async function startLlamaServer(
       const tokens = tokensOf(render(request.messages, renderingFlags(request)), request.add_special_tokens);
       const logprobs = request.logprobs ? request.top_logprobs : undefined;
       const written = (tokens: readonly WrittenToken[]) =>
-        logprobs === undefined ? undefined : chatLogprobs(tokens, logprobs, tokenText);
+        logprobs === undefined ? undefined : chatLogprobs(tokens, logprobs, nameOf(request));
       const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? maxModelLen;
       return answer(request, tokens, { maxTokens, logprobs, written }, signal);
     },

@@ -85,7 +85,7 @@ export class TokenSampler {
     if (topP >= 1 || temperature < lowestTemperature) return context.sampleToken(place, this.#sampler);
     for (let count = Math.min(usualNucleus, this.#vocabulary); ; count = this.#vocabulary) {
       const { pairs, total } = await logitsAt(context, place, this.#sampler, { tokens: [], count });
-      const nucleus = nucleusOf(pairs.slice(0, 2 * count), topP * total);
+      const nucleus = nucleusOf(pairs, topP * total);
       if (nucleus.isWhole || count === this.#vocabulary) return drawFrom(nucleus, this.#random());
       this.#applyPenalties(text); // it has taken its own token for the next one
     }
@@ -107,7 +107,7 @@ export class TokenSampler {
 
   async #logprobs(context: AddonContext, place: number, plain: AddonSampler, token: number): Promise<TokenLogprobs> {
     const count = Math.min(this.#sampling.logprobs ?? 0, this.#vocabulary);
-    const { pairs, total } = await logitsAt(context, place, plain, { tokens: [token], count });
+    const { pairs, total } = await logitsAt(context, place, plain, { tokens: [token], count: Math.max(1, count) });
     const logits = new Map<number, number>();
     for (let at = 0; at < pairs.length; at += 2) logits.set(pairs[at] ?? -1, pairs[at + 1] ?? 0);
     const zero = Math.max(...logits.values()) + Math.log(total);
@@ -120,8 +120,8 @@ export class TokenSampler {
 }
 
 /**
- * Tokens and logits in turn, behind what the sampler does to them: the `count` likeliest in order, the likeliest once
- * more, then those named. `total` is the weight of all tokens, relative to the likeliest's.
+ * Tokens and logits in turn, behind what the sampler does to them: the `count` likeliest in order, and those named.
+ * `total` is the weight of all tokens, relative to the likeliest's.
  */
 async function logitsAt(
   context: AddonContext,
@@ -129,7 +129,7 @@ async function logitsAt(
   sampler: AddonSampler,
   { tokens, count }: { tokens: number[]; count: number },
 ): Promise<{ pairs: readonly number[]; total: number }> {
-  const filter: [number[], boolean, boolean, boolean, number] = [tokens, true, false, false, count];
+  const filter: [number[], boolean, boolean, boolean, number] = [tokens, false, false, false, count];
   const [, , , pairs = [], total] = await context.sampleToken(place, sampler, false, false, filter, true);
   return { pairs, total };
 }
