@@ -25,6 +25,7 @@ export const manifestSchema = z.strictObject({
       model: z.string(),
       serverVersion: z.string().optional(),
       maxModelLen: count.optional(),
+      file: z.strictObject({ path: z.string(), sha256: z.string(), quantization: z.string() }).optional(),
     })
     .optional(),
   sandbox: z

@@ -100,7 +100,30 @@ const replayEngineSchema = z.strictObject({
     .describe("answers take as long as this engine would take [none at all]"),
 });
 
-const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema]);
+const llamaEngineSchema = z.strictObject({
+  kind: z.literal("llama"),
+  model: z.string().min(1).describe("a GGUF file"),
+  transport: z.enum(["completions", "chat"]).default("completions"),
+  maxModelLen: positive.optional().describe("context length [the model's own, 4096 at most]"),
+  repeatable: z
+    .boolean()
+    .default(true)
+    .describe("a seed gives the same text whatever else is computed; false: long prompts are read faster"),
+  sequences: positive
+    .max(1024)
+    .optional()
+    .describe("texts generated at a time [64, or as many as a quarter of the free memory holds]"),
+  threads: positive.max(1024).optional().describe("[1 for a model of less than 256 MiB, else the machine's]"),
+  requestTimeoutSeconds: z.number().positive().default(3600).describe("a request without an answer for so long failed"),
+  streaming: z.boolean().optional().describe("read replies token by token [solve: on a terminal; else false]"),
+  patienceSeconds: z
+    .number()
+    .nonnegative()
+    .default(60)
+    .describe("how long a run tries to start the engine anew before it ends, to be resumed"),
+});
+
+const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema, llamaEngineSchema]);
 export type EngineConfig = z.output<typeof engineSchema>;
 
 /** Who wins a vote. */

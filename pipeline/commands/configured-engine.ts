@@ -18,12 +18,16 @@ export interface EngineTime {
   ports(real: { sandbox: PythonSandbox; journal: Journal }): { sandbox: PythonSandbox; journal: Journal };
 }
 
-/** The engine of a config: a client of its server, or of the embedded one that replays recordings. */
+/** The engine of a config: a client of its server, or of an embedded one. */
 export async function openConfiguredEngine(engine: EngineConfig, profile: Profile): Promise<ConfiguredEngine> {
   if (engine.kind === "replay") {
     // Loaded only here: most runs have a server elsewhere.
     const { openEmbeddedEngine } = await import("./embedded-engine.ts");
     return openEmbeddedEngine(engine, profile);
+  }
+  if (engine.kind === "llama") {
+    const { openLlamaEngine } = await import("./llama-engine.ts");
+    return { engine: openLlamaEngine(engine, profile) };
   }
   return {
     engine: openEngine({

@@ -88,8 +88,19 @@ function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
       ...(source.path === undefined ? {} : { path: absolute(source.path) }),
       ...(source.file === undefined ? {} : { file: absolute(source.file) }),
     })),
-    engine: engine.kind === "replay" ? replayWithAbsolutePaths(engine, absolute) : engine,
+    engine: engineWithAbsolutePaths(engine, absolute),
   };
+}
+
+function engineWithAbsolutePaths(engine: EngineConfig, absolute: (path: string) => string): EngineConfig {
+  switch (engine.kind) {
+    case "vllm":
+      return engine;
+    case "llama":
+      return { ...engine, model: absolute(engine.model) };
+    case "replay":
+      return replayWithAbsolutePaths(engine, absolute);
+  }
 }
 
 function replayWithAbsolutePaths(
@@ -161,6 +172,8 @@ const free = new Set([
   "engine.streaming",
   "engine.maxAttempts",
   "engine.patienceSeconds",
+  "engine.sequences",
+  "engine.threads",
   "schedule.concurrency",
   "python.preload",
 ]);

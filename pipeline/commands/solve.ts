@@ -103,8 +103,8 @@ export const command: CommandModule<unknown, SolveArguments> = {
 
 /** Replies are read as they grow, unless the config says otherwise, or the server may know no such thing. */
 function streaming(engine: EngineConfig): EngineConfig {
-  if (engine.kind !== "vllm") return engine;
-  return { ...engine, streaming: engine.streaming ?? engine.dialect === "vllm" };
+  if (engine.kind === "replay") return engine;
+  return { ...engine, streaming: engine.streaming ?? (engine.kind === "llama" || engine.dialect === "vllm") };
 }
 
 function toldTo(trace: LiveTrace, engine: Engine): Engine {

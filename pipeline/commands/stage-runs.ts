@@ -13,7 +13,7 @@ import { voteRuleOf } from "../core/vote.ts";
 import { runFilter } from "../stages/filter.ts";
 import { CheckpointBuilder, type GenerateResult, readSelected, runGenerate } from "../stages/generate.ts";
 import { runLoad } from "../stages/load.ts";
-import type { Clock, Engine, Observe, ProblemReader, PythonSandbox } from "../stages/ports.ts";
+import type { Clock, Engine, EngineDescription, Observe, ProblemReader, PythonSandbox } from "../stages/ports.ts";
 import { runScore, type ScoreOptions } from "../stages/score.ts";
 import { runVote } from "../stages/vote.ts";
 import { type EngineTime, openConfiguredEngine } from "./configured-engine.ts";
@@ -145,9 +145,10 @@ async function openTools(session: RunSession, { allowUnsafe }: GenerateStageOpti
   const tools: Tools = { engine, sandbox: noSandbox, time };
   try {
     const server = await engine.connect();
+    if (await session.store.has(turnsFile)) checkSameModel(session.manifest.engine, server);
     await session.update({ engine: server });
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
-    printNote(`generate: ${server.model} at ${server.baseUrl ?? "the embedded replay engine"}${context}`);
+    printNote(`generate: ${server.model} at ${server.baseUrl ?? `the embedded ${server.kind} engine`}${context}`);
     if (config.strategy !== "cot" && time?.runsPrograms !== false) {
       const { sandbox, description, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe });
       tools.sandbox = sandbox;
@@ -160,6 +161,17 @@ async function openTools(session: RunSession, { allowUnsafe }: GenerateStageOpti
     await closeTools(tools);
     throw error;
   }
+}
+
+/** Turns of a run belong to the model that it began with. */
+function checkSameModel(earlier: Manifest["engine"], { file }: EngineDescription): void {
+  if (file === undefined || earlier?.file === undefined || earlier.file.sha256 === file.sha256) return;
+  throw new UserError(
+    `${file.path} is not the model that this run began with: its sha256 was ${earlier.file.sha256}.`,
+    {
+      hint: "Put that file back, or start a run in a new directory.",
+    },
+  );
 }
 
 async function closeTools({ engine, sandbox }: Tools): Promise<void> {

@@ -26,7 +26,7 @@ export function reasoningRules(
 
 /** vLLM says which stop string ended a message (`stop_reason`); the standard protocol does not. */
 function tellsStopStrings(engine: RunConfig["engine"]): boolean {
-  return engine.kind === "replay" || engine.dialect === "vllm";
+  return engine.kind !== "vllm" || engine.dialect === "vllm";
 }
 
 /** Where nobody tells, a message that ends behind a closed block was stopped by the output fence. */

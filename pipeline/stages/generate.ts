@@ -242,7 +242,7 @@ class GenerateRun {
     const { engine, sampling } = context.config;
     this.#groups = groups;
     this.#context = context;
-    if (engine.kind === "vllm") {
+    if (engine.kind !== "replay") {
       const { patienceSeconds } = engine;
       this.#watch = new WatchedEngine({ ...ports, patienceSeconds, stopping: context.stopping });
     }

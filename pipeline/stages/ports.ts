@@ -64,6 +64,8 @@ export interface EngineDescription {
   model: string;
   serverVersion?: string;
   maxModelLen?: number;
+  /** Of an embedded model. */
+  file?: { path: string; sha256: string; quantization: string };
 }
 
 /** What an engine tells of itself, over all its servers. */

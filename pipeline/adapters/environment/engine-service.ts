@@ -10,9 +10,9 @@ export async function checkEngine(open: () => Promise<Engine>, config: RunConfig
     engine = await open();
     const description = await engine.connect();
     const generation =
-      config.engine.kind === "vllm"
-        ? await checkGeneration(engine)
-        : [ok("generation", "not asked for: a replay continues the statements it has, and nothing else")];
+      config.engine.kind === "replay"
+        ? [ok("generation", "not asked for: a replay continues the statements it has, and nothing else")]
+        : await checkGeneration(engine);
     return [ok("engine", describeEngine(description)), checkContext(description, config), ...generation];
   } catch (error) {
     return [failedBy("engine", error)];
@@ -21,9 +21,10 @@ export async function checkEngine(open: () => Promise<Engine>, config: RunConfig
   }
 }
 
-function describeEngine({ kind, baseUrl, model, serverVersion }: EngineDescription): string {
+function describeEngine({ kind, baseUrl, model, serverVersion, file }: EngineDescription): string {
   const server = `${kind}${serverVersion ? ` ${serverVersion}` : ""}`;
-  return `${server}${baseUrl ? ` at ${baseUrl}` : ""} has the model ${model}`;
+  const details = file ? `, ${file.quantization}, sha256 ${file.sha256.slice(0, 12)}…` : "";
+  return `${server}${baseUrl ? ` at ${baseUrl}` : ""} has the model ${model}${details}`;
 }
 
 function checkContext({ maxModelLen }: EngineDescription, { sampling, strategy }: RunConfig): CheckResult {

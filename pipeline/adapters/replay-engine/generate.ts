@@ -1,8 +1,9 @@
+import { badParameter, badRequest, overContext } from "../vllm-server/protocol-error.ts";
+import { type ChatBody, type CompletionBody, type Message, renderingFlags } from "../vllm-server/request-body.ts";
+import { checkMaxTokens, checkModel, contextOverflow, stopStringsOf } from "../vllm-server/request-limits.ts";
 import { recordedSegments, type Segment } from "./block-hashes.ts";
 import { type Completion, complete } from "./completion.ts";
-import { badParameter, badRequest, notFound, overContext, tooFewTokens } from "./protocol-error.ts";
 import type { Continuation, Replay } from "./replay.ts";
-import { type ChatBody, type CompletionBody, type Message, render, renderingFlags } from "./request-body.ts";
 import { countTokens, type Vocabulary } from "./tokenizer.ts";
 
 export interface Model {
@@ -82,26 +83,14 @@ function generate(
   maxTokensAsked: number,
   model: Model,
 ): Generated {
-  checkModel(body.model, model);
-  if (body.stream_options && !body.stream) {
-    throw badParameter("Stream options can only be defined when `stream=True`.", "stream_options");
-  }
+  checkModel(body.model, model.name);
   const samples = body.n ?? 1;
   if (samples < 1) throw badRequest(`n must be at least 1, got ${samples}.`);
   if (samples > samplesAtMost) throw badRequest(`n must be at most ${samplesAtMost}, got ${samples}.`);
-  const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
-  if (stop.includes("")) throw badRequest("stop cannot contain an empty string.");
+  const stop = stopStringsOf(body);
 
-  const generatesNothing = maxTokensAsked === 0 && body.echo;
-  if (maxTokensAsked < 1 && !generatesNothing) throw tooFewTokens(maxTokensAsked);
-  if (maxTokensAsked > model.maxModelLen) {
-    throw badParameter(
-      `max_tokens=${maxTokensAsked} cannot be greater than max_model_len=${model.maxModelLen}. ` +
-        "Please request fewer output tokens.",
-      "max_tokens",
-      maxTokensAsked,
-    );
-  }
+  const generatesNothing = maxTokensAsked === 0 && body.echo === true;
+  if (!generatesNothing) checkMaxTokens(maxTokensAsked, model.maxModelLen);
 
   const choices: Choice[] = [];
   let promptTokensOfAll = 0;
@@ -112,10 +101,8 @@ function generate(
       counted ??= countTokens(prompt.text);
       return counted;
     };
-    const overflow = () => {
-      if (count() > model.maxModelLen) return overContext(model.maxModelLen);
-      return count() === model.maxModelLen && !generatesNothing ? tooFewTokens(0) : undefined;
-    };
+    const overflow = () =>
+      count() === model.maxModelLen && generatesNothing ? undefined : contextOverflow(count(), model.maxModelLen);
     const replayed = continuations(prompt, samples, body, model, overflow);
     const [first] = replayed;
     let promptTokens: number;
@@ -170,9 +157,12 @@ function continuations(
   }
 }
 
-/** A request that names no model takes the one there is. */
-export function checkModel(asked: string | null | undefined, { name }: Pick<Model, "name">): void {
-  if (asked && asked !== name) {
-    throw notFound(`The model \`${asked}\` does not exist. Valid aliases: ${name}.`, "model");
-  }
+/** A chat's messages as text, in ChatML: what its tokens are counted of. */
+export function render(
+  messages: readonly Message[],
+  { addGenerationPrompt, continueFinalMessage }: { addGenerationPrompt: boolean; continueFinalMessage: boolean },
+): string {
+  const rendered = messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("");
+  if (continueFinalMessage) return rendered.slice(0, -"<|im_end|>\n".length);
+  return addGenerationPrompt ? `${rendered}<|im_start|>assistant\n` : rendered;
 }

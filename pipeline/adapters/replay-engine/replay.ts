@@ -1,6 +1,6 @@
 import { candidateKey } from "../../artifacts/identifier.ts";
+import { badRequest, ProtocolError } from "../vllm-server/protocol-error.ts";
 import type { JournalTrace, RecordedTurn } from "./journal.ts";
-import { badRequest, ProtocolError } from "./protocol-error.ts";
 import type { RecordedProblem, RecordedTrace, Recordings, WholeTrace } from "./recordings.ts";
 import { parseRequestId, type RequestKey } from "./request-id.ts";
 import { type Occurrence, StatementIndex } from "./statement-index.ts";

@@ -1,7 +1,7 @@
 import type { Sequence } from "../../core/engine-model/engine-model.ts";
+import { overContext } from "../vllm-server/protocol-error.ts";
 import { blockHashes } from "./block-hashes.ts";
 import type { Choice } from "./generate.ts";
-import { overContext } from "./protocol-error.ts";
 import type { TimedModel } from "./timed-model.ts";
 
 interface Watching {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { badRequest, invalidBody } from "./protocol-error.ts";
+import { badParameter, badRequest, invalidBody } from "./protocol-error.ts";
+import type { GenerationOptions } from "./served-model.ts";
 
 // Not z.int(): vLLM's seeds are 64 bits wide.
 const integer = z.number().refine(Number.isInteger, "expected an integer");
@@ -64,6 +65,7 @@ export const tokenizeBodySchema = z.looseObject({
   add_generation_prompt: rendering.add_generation_prompt,
   continue_final_message: rendering.continue_final_message,
   return_token_strs: z.boolean().nullish(),
+  add_special_tokens: z.boolean().nullish(),
 });
 
 export const detokenizeBodySchema = z.looseObject({ model: z.string().nullish(), tokens: tokenIds });
@@ -82,14 +84,17 @@ export function parseBody<Body>(schema: z.ZodType<Body>, json: string): Body {
   throw invalidBody(issue?.message ?? "not valid", issue?.path);
 }
 
-/** A chat's messages as text, in ChatML: what its tokens are counted of. */
-export function render(
-  messages: readonly Message[],
-  { addGenerationPrompt, continueFinalMessage }: { addGenerationPrompt: boolean; continueFinalMessage: boolean },
-): string {
-  const rendered = messages.map(({ role, content }) => `<|im_start|>${role}\n${content}<|im_end|>\n`).join("");
-  if (continueFinalMessage) return rendered.slice(0, -"<|im_end|>\n".length);
-  return addGenerationPrompt ? `${rendered}<|im_start|>assistant\n` : rendered;
+/** A generation's body; its id is the header's, where there is one. */
+export function parseGeneration<Body extends GenerationOptions>(
+  schema: z.ZodType<Body>,
+  json: string,
+  requestId: string | undefined,
+): Body {
+  const request = parseBody(schema, json);
+  if (request.stream_options && !request.stream) {
+    throw badParameter("Stream options can only be defined when `stream=True`.", "stream_options");
+  }
+  return requestId === undefined ? request : { ...request, request_id: requestId };
 }
 
 /** vLLM's `add_generation_prompt` is true unless it is said to be false, and excludes continuing the last message. */

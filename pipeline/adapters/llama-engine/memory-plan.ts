@@ -1,0 +1,80 @@
+import { availableParallelism } from "node:os";
+import { UserError } from "../../core/user-error.ts";
+import type { ModelFile } from "./model-file.ts";
+
+/** How a model is run. What is undefined in `asked` follows from the model and the machine. */
+export interface Settings {
+  maxModelLen: number; // tokens of a sequence
+  sequences: number;
+  threads: number;
+}
+
+/** llama.cpp computes a sequence's cells in units of so many. */
+const cellsPerUnit = 256;
+
+/** Sequences are computed in groups of so many: see `sequence-engine.ts`. */
+export const groupSize = 4;
+
+const contextAtMost = 4096; // unless more is asked for: that of the contest's winners
+const sequencesAtMost = 64; // as many as turns are in flight, unless a config says otherwise
+const cachesShare = 1 / 4; // of the memory, unless more sequences are asked for
+const smallModelBytes = 256 * 2 ** 20;
+
+/** A model this small fits the processor's caches; threads then wait for each other more than they work. */
+function threadsFor({ bytes }: ModelFile): number {
+  return bytes < smallModelBytes ? 1 : availableParallelism();
+}
+
+/**
+ * Fills in what was not asked for. Throws a UserError where the model and its caches do not fit into `memoryBytes`.
+ * The number of sequences is the only thing that depends on the machine's memory, and no text depends on it.
+ */
+export function planSettings(
+  file: ModelFile,
+  asked: { [Key in keyof Settings]: Settings[Key] | undefined },
+  memoryBytes = process.availableMemory(),
+): Settings {
+  const maxModelLen = asked.maxModelLen ?? Math.min(file.contextLength, contextAtMost);
+  if (maxModelLen > file.contextLength) {
+    throw new UserError(`${file.path} was trained for a context of ${file.contextLength} tokens, not ${maxModelLen}.`, {
+      hint: "Lower engine.maxModelLen, or leave it out.",
+    });
+  }
+  const modestly = Math.min(sequencesAtMost, (cachesShare * memoryBytes) / cacheBytes(file, maxModelLen, 1));
+  const groups = asked.sequences === undefined ? Math.floor(modestly / groupSize) : asked.sequences / groupSize;
+  const sequences = Math.max(1, Math.ceil(groups)) * groupSize;
+  if (memoryNeeded(file, maxModelLen, sequences) > memoryBytes)
+    throw tooLittleMemory(file, { maxModelLen, sequences }, memoryBytes);
+  return { maxModelLen, sequences, threads: asked.threads ?? threadsFor(file) };
+}
+
+/** Cells of the KV cache that a sequence has: one more than its tokens, for `sequence-engine.ts`. */
+export function cellsOf(maxModelLen: number): number {
+  return Math.ceil((maxModelLen + 1) / cellsPerUnit) * cellsPerUnit;
+}
+
+function cacheBytes({ kvBytesPerToken }: ModelFile, maxModelLen: number, sequences: number): number {
+  return kvBytesPerToken * cellsOf(maxModelLen) * sequences;
+}
+
+/** An estimate in bytes: weights, caches, logits, and what computing takes. */
+function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
+  return file.bytes + cacheBytes(file, maxModelLen, sequences) + 4 * file.vocabulary * sequences + 2 ** 26;
+}
+
+function tooLittleMemory(
+  file: ModelFile,
+  { maxModelLen, sequences }: Omit<Settings, "threads">,
+  memoryBytes: number,
+): UserError {
+  const mebibytes = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  const caches = cacheBytes(file, maxModelLen, sequences);
+  return new UserError(
+    `${file.path} needs about ${mebibytes(memoryNeeded(file, maxModelLen, sequences))} of memory, and ` +
+      `${mebibytes(memoryBytes)} are free: ${mebibytes(file.bytes)} for its weights, ${mebibytes(caches)} for ` +
+      `${sequences} sequences of ${maxModelLen} tokens.`,
+    {
+      hint: "Lower engine.sequences or engine.maxModelLen, use a smaller quantization, or a machine with more memory.",
+    },
+  );
+}

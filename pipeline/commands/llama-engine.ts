@@ -1,0 +1,79 @@
+import { findAddon } from "../adapters/llama-engine/addon.ts";
+import { type EngineProcess, startEngineProcess } from "../adapters/llama-engine/engine-process.ts";
+import { planSettings } from "../adapters/llama-engine/memory-plan.ts";
+import { type ModelFile, readModelFile, sha256Of } from "../adapters/llama-engine/model-file.ts";
+import { openEngine } from "../adapters/openai-engine/open-engine.ts";
+import type { Profile } from "../artifacts/profile.ts";
+import type { EngineConfig } from "../artifacts/run-config.ts";
+import { UserError } from "../core/user-error.ts";
+import type { Engine, EngineDescription } from "../stages/ports.ts";
+
+type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
+
+interface Running {
+  process: EngineProcess;
+  client: Engine;
+  description: EngineDescription;
+}
+
+/**
+ * A model in a process of its own, and the client of the server there. `connect` starts it, and starts it anew where it has
+ * ended.
+ */
+export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
+  let running: Running | undefined;
+  let sha256: string | undefined;
+
+  async function start(): Promise<Running> {
+    const file = readModelFile(config.model);
+    checkChat(config, file);
+    const { maxModelLen, sequences, threads, repeatable } = config;
+    const settings = planSettings(file, { maxModelLen, sequences, threads });
+    const [process, digest] = await Promise.all([
+      startEngineProcess({ addon: findAddon(), file, settings, repeatable }),
+      sha256 ?? sha256Of(file.path),
+    ]);
+    sha256 = digest;
+    const client = clientOf(process.url, file.name, config, profile);
+    const { baseUrl: _, ...description } = await client.connect(); // its port differs from run to run
+    const { path, quantization } = file;
+    return { process, client, description: { ...description, file: { path, sha256, quantization } } };
+  }
+
+  async function end(): Promise<void> {
+    await running?.client.close();
+    await running?.process.close();
+    running = undefined;
+  }
+
+  return {
+    async connect() {
+      if (!running?.process.isRunning()) {
+        await end();
+        running = await start();
+      }
+      return running.description;
+    },
+    async generate(request) {
+      if (running === undefined) throw new Error("the engine is not connected");
+      return running.client.generate(request);
+    },
+    load: async () => running?.client.load?.(),
+    close: end,
+  };
+}
+
+function clientOf(url: string, model: string, config: LlamaConfig, { chat }: Profile): Engine {
+  const { transport, streaming, requestTimeoutSeconds } = config;
+  return openEngine({
+    ...{ kind: "llama", baseUrls: [url], model, dialect: "vllm", transport, chat, streaming, requestTimeoutSeconds },
+    maxAttempts: 3,
+  });
+}
+
+function checkChat({ transport }: LlamaConfig, { path, chatTemplate }: ModelFile): void {
+  if (transport !== "chat" || chatTemplate !== undefined) return;
+  throw new UserError(`${path} has no chat template, which transport: chat needs.`, {
+    hint: "Set engine.transport to completions: the profile's prompt is sent as text then.",
+  });
+}
