@@ -18,7 +18,7 @@ OUT = TRAINING / "out" / "tiny"
 STAGES = {"cot": "1, CoT", "tir": "2, TIR", "kto": "3, KTO"}
 LINEAGE = {
     "tiny-cot": ("The model of stage 1: it reasons in words alone, and does its arithmetic in its head.", [OUT / "cot"]),
-    "tiny-tir-half": ("Stage 2 stopped half-way.", [OUT / "cot", OUT / "tir" / "checkpoint-500"]),
+    "tiny-tir-half": ("Stage 2 stopped half-way.", [OUT / "cot", OUT / "tir" / "checkpoint-400"]),
     "tiny-tir": ("The model of stage 2: it writes Python, reads the output and answers.", [OUT / "cot", OUT / "tir"]),
     "tiny-kto": (
         "The model of stage 2, trained on by KTO with completions of its own that sctir sampled and labelled by answer.",
