@@ -13,7 +13,7 @@ const folder = temporaryFolder();
 const environment = { SCTIR_DATA: dataFolder, SCTIR_CACHE: join(folder.path, "no-cache") };
 
 describe("the cards", () => {
-  it("are there for the four validation sets and the sample", async () => {
+  it("are there for the four validation sets and those that come with sctir", async () => {
     const cards = await listCards();
     expect(cards.map(({ name, rows }) => [name, rows.before, rows.after])).toEqual([
       ["aime", 90, 90],
@@ -21,6 +21,8 @@ describe("the cards", () => {
       ["math-level-4", 754, 754],
       ["math-level-5", 721, 721],
       ["sample", 24, 24],
+      ["tiny", 400, 400],
+      ["tiny-validation", 400, 400],
     ]);
   });
 
