@@ -35,13 +35,15 @@ export async function svgOf({ x, y, points, joined = false, rule, doubling = fal
   };
   const series = points.some((point) => point.series !== undefined);
   const colour = series ? { color: { field: "series", type: "nominal", sort: null, title: null } } : {};
-  const scale = { zero: false, nice: true };
+  const beside = series && !isNumber ? { xOffset: { field: "series", type: "nominal", sort: null } } : {};
+  const ends = points.flatMap(({ low, high }) => [low, high]);
+  const scale = { domain: [Math.min(...ends), Math.max(...ends)], zero: false, nice: true };
   const spec = {
     width: 420,
     height: 260,
     background: "white",
     data: { values: points },
-    encoding: { x: xAxis, ...colour },
+    encoding: { x: xAxis, ...colour, ...beside },
     layer: [
       ...(rule === undefined ? [] : [{ data: { values: [{ rule }] }, mark: ruleMark, encoding: ruleEncoding(scale) }]),
       {
@@ -57,4 +59,9 @@ export async function svgOf({ x, y, points, joined = false, rule, doubling = fal
 }
 
 const ruleMark = { type: "rule", strokeDash: [4, 4], color: "#888" };
-const ruleEncoding = (scale: object) => ({ x: null, color: null, y: { field: "rule", type: "quantitative", scale } });
+const ruleEncoding = (scale: object) => ({
+  x: null,
+  xOffset: null,
+  color: null,
+  y: { field: "rule", type: "quantitative", scale },
+});
