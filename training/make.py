@@ -1,7 +1,7 @@
-"""Everything from nothing to four GGUF files, in order: `python3 training/make.py`. What is there already is kept.
+"""All of tiny, from nothing to four GGUF files: `python3 training/make.py`. What is there already is kept.
 
-Needs the Python of the sandbox (`npm run setup`). Makes .training-venv from requirements.txt if it is not there: on Linux
-that includes PyTorch's CUDA libraries, 5 GB in all, because the index has no build without them.
+Needs the Python of the sandbox (`npm run setup`). Makes .training-venv from requirements.txt if it is not there: on
+Linux that includes PyTorch's CUDA libraries, 5 GB in all, because the index has no build without them.
 """
 
 import os
@@ -63,7 +63,10 @@ def steps() -> list[Step]:
         rows("cot", 9600),
         rows("tir", 28000),
         rows("problems", 1500),
-        Step(OUT / "untrained" / "tokenizer.json", [overlap_check, [PYTHON, TRAINING / "tokenizer.py", CONFIGS / "model.yaml"]]),
+        Step(
+            OUT / "untrained" / "tokenizer.json",
+            [overlap_check, [PYTHON, TRAINING / "tokenizer.py", CONFIGS / "model.yaml"]],
+        ),
         stage("cot"),
         stage("tir"),
         model("tiny-cot"),
@@ -73,7 +76,9 @@ def steps() -> list[Step]:
         Step(kto_rows, [[sys.executable, TRAINING / "data" / "kto_rows.py", run, kto_rows]]),
         stage("kto"),
         model("tiny-kto"),
-        Step(models / "README.md", [[PYTHON, TRAINING / "model_card.py", what, models] for what in ("collect", "render")]),
+        Step(
+            models / "README.md", [[PYTHON, TRAINING / "model_card.py", what, models] for what in ("collect", "render")]
+        ),
     ]
 
 

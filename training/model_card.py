@@ -1,7 +1,7 @@
 """Cards of the tiny models: `python training/model_card.py {collect,render} FOLDER`.
 
-`collect` writes cards.json from what make.py left in out/tiny and the GGUF files in FOLDER; `render` writes README.md from
-cards.json alone.
+`collect` writes cards.jsonl from what make.py left in out/tiny and the GGUF files in FOLDER; `render` writes README.md
+from cards.jsonl alone.
 """
 
 import argparse
@@ -17,11 +17,14 @@ TRAINING = Path(__file__).parent
 OUT = TRAINING / "out" / "tiny"
 STAGES = {"cot": "1, CoT", "tir": "2, TIR", "kto": "3, KTO"}
 LINEAGE = {
-    "tiny-cot": ("The model of stage 1: it reasons in words alone, and does its arithmetic in its head.", [OUT / "cot"]),
+    "tiny-cot": (
+        "The model of stage 1: it reasons in words alone, and does its arithmetic in its head.",
+        [OUT / "cot"],
+    ),
     "tiny-tir-half": ("Stage 2 stopped half-way.", [OUT / "cot", OUT / "tir" / "checkpoint-400"]),
     "tiny-tir": ("The model of stage 2: it writes Python, reads the output and answers.", [OUT / "cot", OUT / "tir"]),
     "tiny-kto": (
-        "The model of stage 2, trained on by KTO with completions of its own that sctir sampled and labelled by answer.",
+        "Stage 2, then KTO on completions of its own that sctir sampled and labelled by their answers.",
         [OUT / "cot", OUT / "tir", OUT / "kto"],
     ),
 }
@@ -56,19 +59,20 @@ def processor() -> str:
 
 
 def collect(folder: Path) -> None:
-    models = []
+    made_with = {
+        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "python": platform.python_version(),
+        "packages": {package: version(package) for package in ("torch", "transformers", "trl", "gguf")},
+    }
+    lines = []
     for name, (what, stages) in LINEAGE.items():
         file = folder / f"{name}.gguf"
         card = {"name": name, "what": what, "file": file.name, "bytes": file.stat().st_size, "sha256": sha256(file)}
-        models.append({**card, "stages": [stage_card(stage) for stage in stages]})
-    packages = {package: version(package) for package in ("torch", "transformers", "trl", "gguf")}
-    machine = f"{processor()}, {os.cpu_count()} cores, {platform.system()}"
-    cards = {"machine": machine, "python": platform.python_version(), "packages": packages, "models": models}
-    (folder / "cards.json").write_text(json.dumps(cards, indent=1) + "\n")
+        lines.append(json.dumps({**card, "stages": [stage_card(stage) for stage in stages], **made_with}) + "\n")
+    (folder / "cards.jsonl").write_text("".join(lines))
 
 
 def loss_table(stages: list[Card]) -> list[str]:
-    """The mean loss over ten parts of each stage."""
     lines = ["| stage | " + " | ".join(f"{part}0 %" for part in range(1, 11)) + " |", "| --- |" + " ---: |" * 10]
     for stage in stages:
         points, cells = stage["loss"], []
@@ -80,33 +84,38 @@ def loss_table(stages: list[Card]) -> list[str]:
 
 
 def render(folder: Path) -> None:
-    cards = json.loads((folder / "cards.json").read_text())
-    packages = ", ".join(f"{package} {number}" for package, number in cards["packages"].items())
+    cards = [json.loads(line) for line in (folder / "cards.jsonl").read_text().splitlines()]
+    packages = ", ".join(f"{package} {number}" for package, number in cards[0]["packages"].items())
     lines = [
         "# Tiny models",
         "",
         "Language models of 2.9 million parameters (Llama architecture, 4 layers of 256, context 1024, vocabulary 960),",
-        "trained from nothing for the tiny problems, in 8 bits (GGUF, Q8_0). They solve those and nothing else. Licence:",
-        "Apache-2.0. Format: that of the profiles `tir` and `numina-tir`; `tiny-cot` with the profile `cot`.",
+        "trained from nothing for the tiny problems, in 8 bits (GGUF, Q8_0). They solve those and nothing else.",
+        "Licence: Apache-2.0. Profiles: `tir` and `numina-tir`; `cot` for `tiny-cot`.",
         "",
-        "This page is made from `cards.json` by `python3 training/model_card.py render models`.",
-        "",
-        "| model | file | bytes | SHA-256 |",
-        "| --- | --- | ---: | --- |",
-        *(f"| {card['name']} | `{card['file']}` | {card['bytes']} | `{card['sha256']}` |" for card in cards["models"]),
-        "",
-        "All come from one run of `python3 training/make.py`, which makes them again. Numbers differ slightly on another",
-        f"processor or with other versions; these are from {cards['machine']}, Python {cards['python']}, {packages}.",
-        "Settings: `training/configs/tiny/`. Data: `training/data/write_rows.py`, from `training/problems/`, with fixed",
-        "seeds; KTO's from the model's own completions. No problem of the sets `tiny` and `tiny-validation` is in them.",
+        "| model | what | file | bytes | SHA-256 |",
+        "| --- | --- | --- | ---: | --- |",
     ]
-    for card in cards["models"]:
-        lines += ["", f"## {card['name']}", "", card["what"], "", "| stage | rows | steps | tokens | SHA-256 of the rows |"]
-        lines += ["| --- | ---: | ---: | ---: | --- |"]
+    for card in cards:
+        lines.append("| {name} | {what} | `{file}` | {bytes} | `{sha256}` |".format_map(card))
+    lines += [
+        "",
+        "`python3 training/make.py` made them, and makes them again: settings in `training/configs/tiny/`, rows by",
+        "`training/data/` with fixed seeds, KTO's from the model's own completions. No problem of the sets `tiny` and",
+        "`tiny-validation` is in the rows. Weights differ slightly on another processor or with other versions; these are",
+        f"from {cards[0]['machine']}, Python {cards[0]['python']}, {packages}.",
+    ]
+    for card in cards:
+        lines += ["", f"## {card['name']}", "", "| stage | rows | steps | tokens | SHA-256 of the rows |"]
+        lines.append("| --- | ---: | ---: | ---: | --- |")
         for stage in card["stages"]:
             numbers = f"{stage['rows']} | {stage['steps']} | {stage['tokens']}"
             lines.append(f"| {STAGES[stage['stage']]} | {numbers} | `{stage['rowsSha256']}` |")
-        lines += ["", "Loss, by tenths of a stage:", "", *loss_table(card["stages"])]
+        lines += ["", "Mean loss in each tenth of a stage:", "", *loss_table(card["stages"])]
+    lines += [
+        "",
+        "`python3 training/model_card.py render models` makes this page from `cards.jsonl`, which has the whole curves.",
+    ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
 
 

@@ -1,6 +1,6 @@
 """Muon for a model's hidden matrices and AdamW for the rest, as one optimizer for a Hugging Face trainer.
 
-`torch.optim.Muon` works in bfloat16, which takes 15 times as long as float32 on a processor without instructions for it.
+`torch.optim.Muon` works in bfloat16: 15 times as slow as float32 on a processor without instructions for it.
 """
 
 from collections.abc import Iterable
@@ -64,6 +64,6 @@ class MuonWithAdamW(torch.optim.Optimizer):
         return {"parts": [part.state_dict() for part in self.parts]}
 
     def load_state_dict(self, state_dict: dict[str, list[dict[str, object]]]) -> None:
-        for part, state in zip(self.parts, state_dict["parts"]):
+        for part, state in zip(self.parts, state_dict["parts"], strict=True):
             part.load_state_dict(state)
         self._take_groups()

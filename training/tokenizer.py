@@ -64,7 +64,9 @@ def main() -> None:
         raise SystemExit(f"The rows give a vocabulary of {len(tokenizer)}, not of {shape['vocab_size']}.")
     torch.manual_seed(config["seed"])
     model = LlamaForCausalLM(
-        LlamaConfig(**shape, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+        LlamaConfig(
+            **shape, bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+        )
     )
     folder = HERE / config["output"]
     model.save_pretrained(folder)

@@ -55,7 +55,11 @@ def tokens_and_labels(tokenizer: PreTrainedTokenizerBase, segments: list[str], l
 def load_rows(rows: str) -> Dataset:
     """JSON lines, or the training split of a data set on the hub with `problem` and `solution`."""
     file = HERE / rows
-    return load_dataset("json", data_files=str(file), split="train") if file.exists() else load_dataset(rows, split="train")
+    return (
+        load_dataset("json", data_files=str(file), split="train")
+        if file.exists()
+        else load_dataset(rows, split="train")
+    )
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { findAddon } from "../adapters/llama-engine/addon.ts";
 import { type EngineProcess, startEngineProcess } from "../adapters/llama-engine/engine-process.ts";
 import { planSettings } from "../adapters/llama-engine/memory-plan.ts";
@@ -9,6 +10,8 @@ import { UserError } from "../core/user-error.ts";
 import type { Engine, EngineDescription } from "../stages/ports.ts";
 
 type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
+
+const tokenizedSchema = z.object({ count: z.number() });
 
 interface Running {
   process: EngineProcess;
@@ -57,6 +60,12 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
     async generate(request) {
       if (running === undefined) throw new Error("the engine is not connected");
       return running.client.generate(request);
+    },
+    async promptTokens(prompt) {
+      const url = running?.process.url.replace(/\/v1$/u, "/tokenize");
+      if (url === undefined) throw new Error("the engine is not connected");
+      const response = await fetch(url, { method: "POST", body: JSON.stringify({ prompt }) });
+      return tokenizedSchema.parse(await response.json()).count;
     },
     load: async () => running?.client.load?.(),
     close: end,

@@ -5,6 +5,8 @@ import { realTimer } from "../adapters/virtual-clock/real-timer.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { Manifest } from "../artifacts/manifest.ts";
+import type { SelectedProblem } from "../artifacts/problem.ts";
+import type { Profile } from "../artifacts/profile.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
 import { reasoningRules } from "../core/strategy.ts";
@@ -96,7 +98,7 @@ export async function generateStage(session: RunSession, options: GenerateStageO
   let seconds: number;
   try {
     if (builder.turns > 0) printNote(`generate: going on after ${builder.turns} finished turns`);
-    if (!builder.hasEnded(problems.length * replicates * width)) tools = await openTools(session, options);
+    if (!builder.hasEnded(problems.length * replicates * width)) tools = await openTools(session, problems, options);
     if (options.retryLost) await session.reopen("generate", { retriesLost: 1 });
     const { engine, sandbox, time } = tools;
     // A process that was killed recorded no time; its turns tell.
@@ -139,13 +141,18 @@ interface Tools {
 }
 
 /** Looks for the engine and, where programs are run, for Python; what they are is recorded. */
-async function openTools(session: RunSession, { allowUnsafe }: GenerateStageOptions): Promise<Tools> {
+async function openTools(
+  session: RunSession,
+  problems: readonly SelectedProblem[],
+  { allowUnsafe }: GenerateStageOptions,
+): Promise<Tools> {
   const { config, profile } = session.manifest;
   const { engine, time } = await openConfiguredEngine(config.engine, profile);
   const tools: Tools = { engine, sandbox: noSandbox, time };
   try {
     const server = await engine.connect();
     if (await session.store.has(turnsFile)) checkSameModel(session.manifest.engine, server);
+    await checkRoom(engine, server, problems, profile);
     await session.update({ engine: server });
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
     printNote(`generate: ${server.model} at ${server.baseUrl ?? `the embedded ${server.kind} engine`}${context}`);
@@ -171,6 +178,23 @@ function checkSameModel(earlier: Manifest["engine"], { file }: EngineDescription
     {
       hint: "Put that file back, or start a run in a new directory.",
     },
+  );
+}
+
+/** A context in which no problem's prompt has room would make a run of `context-full` alone. */
+async function checkRoom(
+  { promptTokens }: Engine,
+  { maxModelLen, model }: EngineDescription,
+  problems: readonly SelectedProblem[],
+  { prompt }: Profile,
+): Promise<void> {
+  const [shortest] = problems.toSorted((a, b) => a.statement.length - b.statement.length);
+  if (promptTokens === undefined || maxModelLen === undefined || shortest === undefined) return;
+  const tokens = await promptTokens(prompt.replace("{problem}", () => shortest.statement));
+  if (tokens < maxModelLen) return;
+  throw new UserError(
+    `The context of ${model} has ${maxModelLen} tokens, which leaves no room: the shortest problem's prompt has ${tokens}.`,
+    { hint: "Raise engine.maxModelLen as far as the model goes, or use a profile with a shorter prompt." },
   );
 }
 

@@ -52,6 +52,7 @@ interface Status {
   holder: { pid: number; host: string; since: string } | null;
   createdAt: string;
   model: string;
+  modelFile?: { sha256: string; quantization: string }; // of an embedded model
   profile: string;
   problems: { wanted: number; done: number; correct: number };
   candidates: { wanted: number; done: number; begun: number };
@@ -63,6 +64,7 @@ interface Status {
 
 async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
   const { config, profile, createdAt } = manifest;
+  const file = manifest.engine?.file;
   const found = await runHolder(store.directory);
   const holder = found ? { pid: found.pid, host: found.host, since: found.since } : null;
   // A process that was killed could not say so: without a living holder nothing is running.
@@ -77,6 +79,7 @@ async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
     holder,
     createdAt,
     model: config.engine.model,
+    ...(file ? { modelFile: { sha256: file.sha256, quantization: file.quantization } } : {}),
     profile: profile.name,
     ...counts,
     secondsSoFar: manifest.stages.generate?.seconds ?? (lastTurnMilliseconds ?? 0) / 1000,
@@ -139,13 +142,14 @@ async function packed(rows: AsyncIterable<Candidate>): Promise<PackedCandidates>
 }
 
 function describeStatus(status: Status): string {
-  const { holder, problems, candidates } = status;
+  const { holder, problems, candidates, modelFile } = status;
+  const file = modelFile ? ` (${modelFile.quantization}, sha256 ${modelFile.sha256.slice(0, 12)}…)` : "";
   const by = holder ? ` by process ${holder.pid} on ${holder.host} since ${holder.since}` : "";
   const accuracy =
     problems.done === 0 ? "" : `, ${((100 * problems.correct) / problems.done).toFixed(1)} % right so far`;
   return [
     `${status.runId}: ${status.state}${by}`,
-    `model ${status.model}, profile ${status.profile}, begun ${status.createdAt}`,
+    `model ${status.model}${file}, profile ${status.profile}, begun ${status.createdAt}`,
     `problems: ${problems.done} of ${problems.wanted} done${accuracy}`,
     `candidates: ${candidates.done} of ${candidates.wanted} done, ${candidates.begun - candidates.done} under way`,
     `turns: ${status.turns}, ${status.tokens} tokens generated, ${duration(status.secondsSoFar)}`,

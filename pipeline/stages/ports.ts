@@ -82,6 +82,8 @@ export interface Engine {
    */
   connect(): Promise<EngineDescription>;
   generate(request: GenerationRequest): Promise<Generation | NoGeneration>;
+  /** How many tokens a prompt has, where that costs next to nothing to tell. */
+  promptTokens?(prompt: string): Promise<number>;
   /** Undefined where the engine does not tell. Never throws. */
   load?(): Promise<EngineLoad | undefined>;
   close(): Promise<void>;

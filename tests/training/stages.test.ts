@@ -139,6 +139,29 @@ print(json.dumps({name: field.contents() for name, field in reader.fields.items(
     expect(fields["tokenizer.chat_template"]).toContain("### Solution: ");
   });
 
+  it("calibrates GPTQ on whole rows that are not too long, and shards by a file that accelerate reads", async () => {
+    const { stdout } = await execa(
+      python,
+      [
+        "-c",
+        `import sys, json
+from accelerate.commands.config.config_args import load_config_from_file
+from quantize_gptq import calibration_texts
+print(json.dumps(calibration_texts(json.loads(sys.argv[1]))))
+print(load_config_from_file("configs/7b/accelerate.yaml").distributed_type.value)`,
+        JSON.stringify({
+          model: fromTraining("untrained"),
+          rows: fromTraining("hub.jsonl"),
+          ...{ samples: 3, max_length: 1024 },
+        }),
+      ],
+      { cwd: training },
+    );
+    const [texts = "", sharding] = stdout.split("\n");
+    expect(JSON.parse(texts)).toEqual([0, 1, 2].map((index) => segments(index).join("")));
+    expect(sharding).toBe("FSDP");
+  });
+
   it("tokenises a prompt alone as it does with a solution behind it", async () => {
     const { stdout } = await execa(python, [
       "-c",

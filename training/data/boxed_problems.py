@@ -1,6 +1,6 @@
 """Writes problems to sample on from a data set of solutions: those with a last \\boxed{} that holds an integer.
 
-    python training/data/boxed_problems.py AI-MO/NuminaMath-TIR 4000 training/out/7b/rows/problems.jsonl
+python training/data/boxed_problems.py AI-MO/NuminaMath-TIR 4000 training/out/7b/rows/problems.jsonl
 """
 
 import argparse

@@ -65,7 +65,11 @@ def main() -> int:
     sets = {name: read(options.sets / f"{name}.jsonl") for name in ("validation", "test")}
     training = [row for path in options.training for row in read(path)]
     found = list(overlaps(sets, training))
-    print("\n".join(found[:20]) if found else f"No overlap of {sum(map(len, sets.values()))} problems with {len(training)} rows.")
+    print(
+        "\n".join(found[:20])
+        if found
+        else f"No overlap of {sum(map(len, sets.values()))} problems with {len(training)} rows."
+    )
     if len(found) > 20:
         print(f"… and {len(found) - 20} more.")
     return 1 if found else 0

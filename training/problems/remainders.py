@@ -161,7 +161,9 @@ def attempt_exponent(a: int, c: int, p: int) -> list[Attempt]:
     head = f"a, c, p = {a}, {c}, {p}\ns = [pow(a, k, p) for k in range(1, p)]\n"
     attempts = [Attempt("We list the powers and look it up.", head + "print(s.index(c) + 1)")]
     if find_exponent(a, c, p) == 0:
-        attempts.append(Attempt("It is not in the list, so we print 0.", head + "print(s.index(c) + 1 if c in s else 0)"))
+        attempts.append(
+            Attempt("It is not in the list, so we print 0.", head + "print(s.index(c) + 1 if c in s else 0)")
+        )
     return attempts
 
 

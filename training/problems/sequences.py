@@ -72,13 +72,14 @@ RECURRENCE = Family(
     draw=draw_recurrence,
     answer=term_of_recurrence,
     wordings=(
-        "A sequence starts with {0}, and every next term is twice the one before plus {1}. What is the remainder when term"
-        " number {2} is divided by {3}?",
-        "Let every term of a sequence be twice the one before plus {1}, where the first is {0}. What is term number {2} modulo"
-        " {3}?",
+        "A sequence starts with {0}, and every next term is twice the one before plus {1}. What is the remainder when"
+        " term number {2} is divided by {3}?",
+        "Let every term of a sequence be twice the one before plus {1}, where the first is {0}. What is term number {2}"
+        " modulo {3}?",
         "In a sequence with first term {0}, each term is {1} more than twice the term before. What remainder does term"
         " number {2} leave when it is divided by {3}?",
-        "term number {2}, modulo {3}, of the sequence that starts with {0} and in which x is followed by twice x plus {1}",
+        "term number {2}, modulo {3}, of the sequence that starts with {0} and in which x is followed by twice x plus"
+        " {1}",
         "A sequence starts with {0}, and each term is {1} more than twice the one before. What is term number {2} modulo"
         " {3}?",
         "In a sequence with first term {0}, every next term is twice the one before plus {1}. What remainder does term"
@@ -106,7 +107,9 @@ def attempt_quadratic(s: int, p: int) -> list[Attempt]:
     head = f"from math import isqrt\ns, p = {s}, {p}\nd = s * s - 4 * p\n"
     attempts = [Attempt("We use the formula for the roots.", head + "print((s + isqrt(d)) // 2)")]
     if s * s < 4 * p:
-        attempts.append(Attempt("There is no real root, so we print 0.", head + "print((s + isqrt(d)) // 2 if d >= 0 else 0)"))
+        attempts.append(
+            Attempt("There is no real root, so we print 0.", head + "print((s + isqrt(d)) // 2 if d >= 0 else 0)")
+        )
     return attempts
 
 
@@ -114,7 +117,10 @@ def reason_quadratic(s: int, p: int) -> str:
     d = s * s - 4 * p
     if d < 0:
         return f"The discriminant {s}^2 - 4 * {p} = {d} is negative. There is no real root."
-    return f"The discriminant is {s}^2 - 4 * {p} = {d} = {isqrt(d)}^2.\nThe root is ({s} + {isqrt(d)}) / 2 = {larger_root(s, p)}."
+    root = isqrt(d)
+    return (
+        f"The discriminant is {s}^2 - 4 * {p} = {d} = {root}^2.\nThe root is ({s} + {root}) / 2 = {larger_root(s, p)}."
+    )
 
 
 QUADRATIC = Family(

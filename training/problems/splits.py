@@ -47,7 +47,7 @@ def draw_problem(random: Random, family: Family, level: int, held_out: int | Non
 
 @cache
 def evaluation_set(split: str) -> tuple[Problem, ...]:
-    """The 400 problems of `validation` or `test`: families in turn, then levels; every other one in a held-out wording."""
+    """The 400 problems of `validation` or `test`: families take turns, then levels; every other wording is held out."""
     taken = taken_by("test") if split == "validation" else {family.name: set() for family in FAMILIES}
     problems = []
     for index in range(EVALUATION_SIZE):

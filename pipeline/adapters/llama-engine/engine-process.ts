@@ -30,6 +30,7 @@ export async function startEngineProcess(message: StartMessage): Promise<EngineP
   const isRunning = () => child.exitCode === null && child.signalCode === null;
   const close = async () => {
     if (isRunning()) child.kill("SIGKILL");
+    child.ref(); // or this process would end meanwhile
     await ended;
   };
   const answer = await Promise.race([answerOf(child, message), ended.then(() => undefined)]);

@@ -19,14 +19,14 @@ const longestText = 2 ** 26; // bytes; anything longer is no length
 export function readGgufMetadata(path: string): GgufFile {
   const file = openFile(path);
   try {
-    const { size, isFolder } = { size: fstatSync(file).size, isFolder: fstatSync(file).isDirectory() };
-    if (isFolder) {
+    const stats = fstatSync(file);
+    if (stats.isDirectory()) {
       throw new UserError(`${path} is a folder, not a GGUF file.`, {
         hint: "Name the .gguf file in engine.model. A folder in the Hugging Face format has to be converted first.",
       });
     }
     const reader = new Reader(file);
-    if (reader.text(4) !== "GGUF") throw notGguf(path, size);
+    if (stats.size < 4 || reader.text(4) !== "GGUF") throw notGguf(path, stats.size);
     const version = reader.u32();
     if (version < 2 || version > 3) {
       throw new UserError(`${path} is GGUF of version ${version}, and llama.cpp reads versions 2 and 3.`, {
@@ -37,7 +37,7 @@ export function readGgufMetadata(path: string): GgufFile {
     const count = reader.u64();
     const metadata = new Map<string, MetadataValue>();
     for (let index = 0; index < count; index += 1) metadata.set(reader.string(), reader.value(reader.u32()));
-    return { bytes: size, metadata };
+    return { bytes: stats.size, metadata };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     throw new UserError(`${path} is cut off or damaged: ${error.message}.`, {
