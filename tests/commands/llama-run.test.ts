@@ -112,6 +112,20 @@ describe("a run on an embedded model", () => {
     expect(stdout).toMatch(/ok +seed: the same seed gives the same text/u);
   });
 
+  it("is planned: what the model is, how it is run, and what memory that takes", async () => {
+    const { config, model } = await workplace();
+    const { exitCode, stdout } = await sctir(["plan", config, "--json"]);
+    expect({ exitCode, plan: JSON.parse(stdout) }).toMatchObject({
+      exitCode: 0,
+      plan: {
+        model: { path: model, architecture: "llama", quantization: "F32", contextLength: 512, hasChatTemplate: false },
+        settings: { maxModelLen: 512, sequences: 8, threads: 1 },
+        ...{ problems: 3, candidates: 15 },
+      },
+    });
+    expect((await sctir(["plan", config])).stdout).toMatch(/texts at a time +8\n/u);
+  });
+
   it("solves one problem", async () => {
     const { config } = await workplace();
     const { exitCode, stdout } = await sctir(["solve", "What is 6 * 7?", config, "--json"]);

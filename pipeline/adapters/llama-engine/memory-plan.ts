@@ -58,7 +58,7 @@ function cacheBytes({ kvBytesPerToken }: ModelFile, maxModelLen: number, sequenc
 }
 
 /** An estimate in bytes: weights, caches, logits, and what computing takes. */
-function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
+export function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
   return file.bytes + cacheBytes(file, maxModelLen, sequences) + 4 * file.vocabulary * sequences + 2 ** 26;
 }
 
