@@ -19,7 +19,7 @@ const checks = [
 ];
 
 await runScript(async () => {
-  await setUp(root);
+  await setUp(root, { development: true });
   await setUpStatistics(root);
   const folder = mkdtempSync(path.join(tmpdir(), "sctir-test-"));
   const resultFile = process.env.SCTIR_TEST_RESULT ?? path.join(folder, "result.json");

@@ -113,7 +113,7 @@ const llamaEngineSchema = z.strictObject({
     .max(1024)
     .optional()
     .describe("texts generated at a time [64, or as many as a quarter of the free memory holds]"),
-  threads: positive.max(1024).optional().describe("[1 for a model of less than 256 MiB, else the machine's]"),
+  threads: positive.max(1024).optional().describe("[1 for a model of less than 256 MiB, else half of the processors]"),
   requestTimeoutSeconds: z.number().positive().default(3600).describe("a request without an answer for so long failed"),
   streaming: z.boolean().optional().describe("read replies token by token [solve: on a terminal; else false]"),
   patienceSeconds: z

@@ -25,6 +25,7 @@ interface Running {
  */
 export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
   let running: Running | undefined;
+  const clients: Engine[] = []; // an earlier one still has requests that are to fail, not to be aborted
   let sha256: string | undefined;
 
   async function start(): Promise<Running> {
@@ -43,17 +44,11 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
     return { process, client, description: { ...description, file: { path, sha256, quantization } } };
   }
 
-  async function end(): Promise<void> {
-    await running?.client.close();
-    await running?.process.close();
-    running = undefined;
-  }
-
   return {
     async connect() {
       if (!running?.process.isRunning()) {
-        await end();
         running = await start();
+        clients.push(running.client);
       }
       return running.description;
     },
@@ -68,7 +63,10 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
       return tokenizedSchema.parse(await response.json()).count;
     },
     load: async () => running?.client.load?.(),
-    close: end,
+    async close() {
+      await Promise.all(clients.map((client) => client.close()));
+      await running?.process.close();
+    },
   };
 }
 

@@ -66,8 +66,15 @@ export const command: CommandModule<unknown, PlanArguments> = {
       ) as never,
   handler: async (options) => {
     const { config } = await loadRunConfig(options.config, options.set);
-    const { card, model } = await engineOf(options, config);
     const sets = await Promise.all(config.problems.map((source) => countProblems(source, config)));
+    if (config.engine.kind === "llama" && options.card === undefined && options.modelConfig === undefined) {
+      const { embeddedPlan, embeddedPlanPage } = await import("./embedded-plan.ts");
+      const plan = embeddedPlan(config.engine, config, sumOf(sets));
+      if (options.json) printJson({ ...plan, sets });
+      else printLine(embeddedPlanPage(plan));
+      return;
+    }
+    const { card, model } = await engineOf(options, config);
     const run = plannedRun(config, card, sets);
     const { length, lengthFrom } = await candidateLength(options, config);
     const plan = planRun(card, run, length);
@@ -134,14 +141,17 @@ async function cardOfModel(
 
 function plannedRun(config: RunConfig, card: EngineCard, sets: readonly PlannedSet[]): PlannedRun {
   const { engine } = config;
-  const counts = sets.map(({ problems }) => problems);
-  const isKnown = counts.every((count) => count !== undefined);
   return {
     config,
-    problems: isKnown ? counts.reduce((sum, count) => sum + count, 0) : undefined,
+    problems: sumOf(sets),
     servers: engine.kind === "vllm" ? (engine.baseUrls?.length ?? 1) : 1,
     maxModelLen: Math.min(card.maxModelLen, engine.maxModelLen ?? card.maxModelLen),
   };
+}
+
+function sumOf(sets: readonly PlannedSet[]): number | undefined {
+  const counts = sets.map(({ problems }) => problems);
+  return counts.every((count) => count !== undefined) ? counts.reduce((sum, count) => sum + count, 0) : undefined;
 }
 
 /** How many problems of a set a run takes, and how that is known. */

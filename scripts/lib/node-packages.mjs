@@ -24,8 +24,9 @@ const platform = `${process.platform}-${process.arch}`;
  * What there is to decide whether `npm ci` has to run.
  *
  * @param {string} root
+ * @param {boolean} development whether packages are needed that only tests and checks load
  */
-export function readNodeState(root) {
+export function readNodeState(root, development) {
   const lockText = readFileSync(path.join(root, "package-lock.json"));
   const marker = readJson(markerFile(root));
   const installed = marker ? undefined : readJson(path.join(root, "node_modules/.package-lock.json"));
@@ -34,23 +35,25 @@ export function readNodeState(root) {
     lockHash: hashOf(lockText),
     platform,
     hasNode: existsSync(projectNode(root)),
-    installedMatches: installed ? installedMatchesLock(JSON.parse(lockText.toString()), installed) : false,
+    installedMatches: installed ? installedMatchesLock(JSON.parse(lockText.toString()), installed, development) : false,
+    development,
   };
 }
 
 /**
- * Runs `npm ci`, development packages included, and sees to the Node that runs sctir: the one that npm brought, else
- * this machine's own where it will do.
+ * Runs `npm ci`, and sees to the Node that runs sctir: the one that npm brought, else this machine's own where it will do.
  *
  * @param {string} root
+ * @param {boolean} development whether to install packages that only tests and checks load
  * @param {AbortSignal} signal
  */
-export async function installNodePackages(root, signal) {
+export async function installNodePackages(root, development, signal) {
   rmSync(markerFile(root), { force: true });
   const { command, args, env } = findNpm(root);
   const cache = isWritable(npmCache()) ? undefined : mkdtempSync(path.join(tmpdir(), "sctir-npm-cache-"));
   try {
-    await runQuietly(command, [...args, "ci", "--include=dev", "--no-audit", "--no-fund", "--no-update-notifier"], {
+    const which = development ? "--include=dev" : "--omit=dev";
+    await runQuietly(command, [...args, "ci", which, "--no-audit", "--no-fund", "--no-update-notifier"], {
       cwd: root,
       env: cache ? { ...env, npm_config_cache: cache } : env,
       hint: "npm needs its registry, or its cache from an earlier install. Then run the same command again.",
@@ -60,8 +63,21 @@ export async function installNodePackages(root, signal) {
     if (cache) rmSync(cache, { recursive: true, force: true });
   }
   if (!existsSync(projectNode(root))) linkOwnNode(root, env.PATH);
+  removeUnused(root);
   const lock = hashOf(readFileSync(path.join(root, "package-lock.json")));
-  writeFileSync(markerFile(root), JSON.stringify({ lock, platform }));
+  writeFileSync(markerFile(root), JSON.stringify({ lock, platform, development }));
+}
+
+/**
+ * A third of what packages bring is loaded by nobody: the package that `node` has its binary from, which is a link to the
+ * same file, with headers and documentation; and the sources of a package that is loaded as JavaScript.
+ *
+ * @param {string} root
+ */
+function removeUnused(root) {
+  const packages = path.join(root, "node_modules");
+  rmSync(path.join(packages, "node/node_modules"), { recursive: true, force: true });
+  rmSync(path.join(packages, "openai/src"), { recursive: true, force: true });
 }
 
 /**

@@ -8,7 +8,7 @@ export function hashOf(content) {
 /**
  * What the set-up leaves in node_modules/.sctir-setup once `npm ci` is through.
  *
- * @typedef {{lock: string, platform: string}} NodeMarker
+ * @typedef {{lock: string, platform: string, development?: boolean}} NodeMarker
  */
 
 /**
@@ -20,12 +20,14 @@ export function hashOf(content) {
  * @param {string} state.platform such as linux-x64: the binaries in node_modules are for one platform
  * @param {boolean} state.hasNode node_modules/.bin/node is there
  * @param {boolean} [state.installedMatches] npm's own record of what it installed agrees with package-lock.json
+ * @param {boolean} [state.development] the packages are needed that only tests and checks load
  */
-export function reasonForPackages({ marker, lockHash, platform, hasNode, installedMatches = false }) {
+export function reasonForPackages({ marker, lockHash, platform, hasNode, installedMatches, development = false }) {
   if (!hasNode) return "not installed";
   if (!marker) return installedMatches ? undefined : "unfinished";
   if (marker.platform !== platform) return `made for ${marker.platform}`;
   if (marker.lock !== lockHash) return "package-lock.json changed";
+  if (development && !marker.development) return "without those for tests";
   return undefined;
 }
 
@@ -35,19 +37,20 @@ export function reasonForPackages({ marker, lockHash, platform, hasNode, install
  *
  * @param {LockFile} lock
  * @param {LockFile} installed
+ * @param {boolean} development whether packages that only tests and checks load have to be there
  *
- * @typedef {{packages?: Record<string, {version?: string, integrity?: string, optional?: boolean}>}} LockFile
+ * @typedef {{packages?: Record<string, {version?: string, integrity?: string, optional?: boolean, dev?: boolean}>}} LockFile
  */
-export function installedMatchesLock(lock, installed) {
+export function installedMatchesLock(lock, installed, development) {
   const wanted = Object.entries(lock.packages ?? {}).filter(([path]) => path !== "");
   const present = installed.packages ?? {};
   const wantedPaths = new Set(wanted.map(([path]) => path));
   return (
     wanted.length > 0 &&
     Object.keys(present).every((path) => wantedPaths.has(path)) &&
-    wanted.every(([path, { version, integrity, optional }]) => {
+    wanted.every(([path, { version, integrity, optional, dev }]) => {
       const found = present[path];
-      if (!found) return optional === true; // for another platform
+      if (!found) return optional === true || (dev === true && !development); // optional: for another platform
       return found.version === version && found.integrity === integrity;
     })
   );

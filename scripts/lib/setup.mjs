@@ -17,20 +17,22 @@ const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"];
  * .venv. Does only what is missing; may be interrupted anywhere, and started twice at once. Throws a SetupError.
  *
  * @param {string} root the checkout
+ * @param {{development?: boolean}} [options] whether to install packages that only tests and checks load
  * @returns {Promise<boolean>} whether anything had to be done
  */
-export async function setUp(root, steps = new Steps()) {
-  if (!isAnythingMissing(whatIsMissing(root))) return false;
+export async function setUp(root, { development = false } = {}, steps = new Steps()) {
+  if (!isAnythingMissing(whatIsMissing(root, development))) return false;
   checkPlatform(thisMachine());
 
   await alone(root, steps, async (stop) => {
-    const missing = whatIsMissing(root); // again: the other set-up may have done it
+    const missing = whatIsMissing(root, development); // again: the other set-up may have done it
     // Asked before the long download, because the user may have to install one.
     const python = missing.environment ? findPython({ named: process.env.SCTIR_BASE_PYTHON }) : undefined;
 
     const work = [];
     if (missing.packages) {
-      work.push(steps.run(`Node packages: ${missing.packages}`, () => installNodePackages(root, stop.signal)));
+      const install = () => installNodePackages(root, development, stop.signal);
+      work.push(steps.run(`Node packages: ${missing.packages}`, install));
     }
     if (python) {
       const title = `Python packages: ${missing.environment}; ${python.command} is ${python.version}`;
@@ -133,15 +135,16 @@ function isAnythingMissing({ packages, environment, command }) {
  * The reasons why something has to be done, each undefined where nothing has.
  *
  * @param {string} root
+ * @param {boolean} development
  */
-export function whatIsMissing(root) {
+export function whatIsMissing(root, development) {
   for (const file of ["package-lock.json", "requirements.txt"]) {
     if (!existsSync(path.join(root, file))) {
       throw new SetupError(`There is no ${file} in ${root}.`, "This is not a whole checkout of sctir: clone it again.");
     }
   }
   return {
-    packages: reasonForPackages(readNodeState(root)),
+    packages: reasonForPackages(readNodeState(root, development)),
     environment: reasonForEnvironment(readEnvironmentState(root)),
     command: existsSync(path.join(root, "node_modules/.bin/sctir")) ? undefined : "not linked",
   };

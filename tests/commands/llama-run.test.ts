@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { childrenOf, nameOf } from "../helpers/child-processes.ts";
 import { sctir, startSctir } from "../helpers/sctir.ts";
 import { type SmallModel, writeSmallGguf } from "../helpers/small-gguf.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -69,6 +70,20 @@ describe("a run on an embedded model", () => {
     expect(status.stdout).toContain("small.gguf (F32, sha256 ");
   });
 
+  it.skipIf(process.platform !== "linux")("starts the engine anew when its process ends", async () => {
+    const { folder, config } = await workplace();
+    const [whole, shaken] = [join(folder, "whole"), join(folder, "shaken")];
+    await sctir(["run", config, "--out", whole]);
+    const run = startSctir(["run", config, "--out", shaken]);
+    const journal = join(shaken, "turns.jsonl");
+    while (!existsSync(journal) || readFileSync(journal).length === 0) await new Promise((next) => setTimeout(next, 5));
+    const engines = childrenOf(run.pid ?? 0).filter((pid) => nameOf(pid) === "sctir llama");
+    expect(engines).toHaveLength(1);
+    for (const pid of engines) process.kill(pid, "SIGKILL");
+    expect(await run).toMatchObject({ exitCode: 0 });
+    expect(turnsOf(shaken)).toEqual(turnsOf(whole));
+  });
+
   it("does not go on with another model, at the same path or at another one", async () => {
     const { folder, config } = await workplace();
     const out = join(folder, "run");
@@ -95,6 +110,20 @@ describe("a run on an embedded model", () => {
     expect(stdout).toMatch(/ok +generation: \d+ tokens/u);
     expect(stdout).toMatch(/ok +stop string/u);
     expect(stdout).toMatch(/ok +seed: the same seed gives the same text/u);
+  });
+
+  it("is planned: what the model is, how it is run, and what memory that takes", async () => {
+    const { config, model } = await workplace();
+    const { exitCode, stdout } = await sctir(["plan", config, "--json"]);
+    expect({ exitCode, plan: JSON.parse(stdout) }).toMatchObject({
+      exitCode: 0,
+      plan: {
+        model: { path: model, architecture: "llama", quantization: "F32", contextLength: 512, hasChatTemplate: false },
+        settings: { maxModelLen: 512, sequences: 8, threads: 1 },
+        ...{ problems: 3, candidates: 15 },
+      },
+    });
+    expect((await sctir(["plan", config])).stdout).toMatch(/texts at a time +8\n/u);
   });
 
   it("solves one problem", async () => {

@@ -10,11 +10,11 @@ export interface SmallModel {
   layers?: number;
   /** How far the logits spread: the larger, the surer is the model of its tokens. */
   sureness?: number;
+  hidden?: number;
+  feedForward?: number;
+  heads?: number;
 }
 
-const hidden = 64;
-const feedForward = 64;
-const heads = 2;
 const alignment = 32;
 
 /**
@@ -23,7 +23,7 @@ const alignment = 32;
  */
 export function writeSmallGguf(path: string, options: SmallModel = {}): string {
   const { seed = 1, contextLength = 512, chatTemplate, layers = 2, sureness = 1 } = options;
-  const { preTokenizer = "gpt-2", architecture = "llama" } = options;
+  const { preTokenizer = "gpt-2", architecture = "llama", hidden = 64, feedForward = 64, heads = 2 } = options;
   const special = ["<pad>", "<s>", "</s>"];
   const merges = ["` `", "`` `", "o u", "ou t", "p u", "pu t", "out put"];
   const tokens = [...special, ...byteNames(), ...merges.map((pair) => pair.replace(" ", ""))];

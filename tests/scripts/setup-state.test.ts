@@ -19,6 +19,7 @@ describe("reasonForPackages", () => {
     ["Node is not there", { hasNode: false }, "not installed"],
     ["the set-up was cut short", { marker: undefined }, "unfinished"],
     ["the folder comes from another platform", { platform: "darwin-arm64" }, "made for linux-x64"],
+    ["tests are to run, and only the tool was set up", { development: true }, "without those for tests"],
   ])("finds one where %s", (_why, change, reason) => {
     expect(reasonForPackages({ ...current, ...change })).toBe(reason);
   });
@@ -34,7 +35,13 @@ describe("installedMatchesLock", () => {
   const lock = { packages: { "": { version: "0.1.0" }, "node_modules/a": a, "node_modules/b": forAnotherPlatform } };
 
   it("lets optional packages be absent", () => {
-    expect(installedMatchesLock(lock, { packages: { "node_modules/a": a } })).toBe(true);
+    expect(installedMatchesLock(lock, { packages: { "node_modules/a": a } }, true)).toBe(true);
+  });
+
+  it("lets those of tests be absent, unless they are to run", () => {
+    const withTests = { packages: { ...lock.packages, "node_modules/test": { version: "2.0.0", dev: true } } };
+    expect(installedMatchesLock(withTests, { packages: { "node_modules/a": a } }, false)).toBe(true);
+    expect(installedMatchesLock(withTests, { packages: { "node_modules/a": a } }, true)).toBe(false);
   });
 
   it.each([
@@ -43,7 +50,7 @@ describe("installedMatchesLock", () => {
     ["has other contents", { "node_modules/a": { ...a, integrity: "sha512-c" } }],
     ["is not in the lock file", { "node_modules/a": a, "node_modules/extra": a }],
   ])("does not where a package %s", (_what, packages) => {
-    expect(installedMatchesLock(lock, { packages })).toBe(false);
+    expect(installedMatchesLock(lock, { packages }, true)).toBe(false);
   });
 });
 

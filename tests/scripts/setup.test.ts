@@ -22,6 +22,17 @@ describe("npm run setup", () => {
     expect(checkout.takeInstalls()).toEqual([]);
   });
 
+  it("installs what tests need only for tests, and then leaves it", async () => {
+    await checkout.run("setup.mjs");
+    expect(checkout.calls()).toContain("npm ci --omit=dev");
+    checkout.takeInstalls();
+    await checkout.run("test.mjs"); // nothing that it would run is there
+    expect(checkout.calls()).toContain("npm ci --include=dev");
+    checkout.takeInstalls();
+    await checkout.run("setup.mjs");
+    expect(checkout.takeInstalls()).toEqual([]);
+  });
+
   it("does again only what changed", async () => {
     await checkout.run("setup.mjs");
     checkout.takeInstalls();

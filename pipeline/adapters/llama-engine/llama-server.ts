@@ -9,9 +9,10 @@ import {
   tokenizeBodySchema,
 } from "../vllm-server/request-body.ts";
 import { checkMaxTokens, checkModel, contextOverflow, stopStringsOf } from "../vllm-server/request-limits.ts";
-import type { Answer, Answering, Part, ServedModel } from "../vllm-server/served-model.ts";
+import type { ServedModel } from "../vllm-server/served-model.ts";
 import { AnswerText, type Detokenizer } from "./answer-text.ts";
 import { chatRenderer } from "./chat-template.ts";
+import { type AnswerParts, LlamaAnswer } from "./llama-answer.ts";
 import {
   type LlamaChat,
   type LlamaCompletion,
@@ -20,7 +21,7 @@ import {
   samplingOf,
 } from "./llama-request.ts";
 import type { LoadedModel } from "./loaded-model.ts";
-import { chatLogprobs, completionLogprobs, type WrittenToken } from "./logprobs.ts";
+import { chatLogprobs, completionLogprobs } from "./logprobs.ts";
 import type { Settings } from "./memory-plan.ts";
 import type { ModelFile } from "./model-file.ts";
 import { SequenceEngine } from "./sequence-engine.ts";
@@ -31,6 +32,15 @@ export interface LlamaServerOptions {
   settings: Settings;
   repeatable: boolean;
   version: string; // of llama.cpp's build
+}
+
+/** What the two protocols ask for by different fields. */
+interface Asked {
+  prompt: readonly number[];
+  maxTokens: number;
+  logprobs: number | undefined; // as `Sampling` has it
+  told: AnswerParts["logprobs"];
+  signal: AbortSignal;
 }
 
 /** Serves a loaded model over vLLM's protocol, on a port of loopback that the system picks. */
@@ -77,28 +87,27 @@ export async function startLlamaServer(
     },
     complete(body, requestId, signal) {
       const request = parseGeneration(llamaCompletionSchema, body, requestId);
-      const { prompt } = request;
-      const tokens =
-        typeof prompt === "string" ? tokensOf(prompt, request.add_special_tokens) : checkedIds(prompt, "prompt");
-      const written = (tokens: readonly WrittenToken[], offset: number) =>
-        request.logprobs === undefined
-          ? undefined
-          : completionLogprobs(tokens, request.logprobs, nameOf(request), offset);
-      return answer(
-        request,
-        tokens,
-        { maxTokens: request.max_tokens ?? 16, logprobs: request.logprobs, written },
+      const { prompt, logprobs } = request;
+      return answer(request, {
+        prompt:
+          typeof prompt === "string" ? tokensOf(prompt, request.add_special_tokens) : checkedIds(prompt, "prompt"),
+        maxTokens: request.max_tokens ?? 16,
+        logprobs,
+        told: (tokens, offset) =>
+          logprobs === undefined ? undefined : completionLogprobs(tokens, logprobs, nameOf(request), offset),
         signal,
-      );
+      });
     },
     chat(body, requestId, signal) {
       const request = parseGeneration(llamaChatSchema, body, requestId);
-      const tokens = tokensOf(render(request.messages, renderingFlags(request)), request.add_special_tokens);
       const logprobs = request.logprobs ? request.top_logprobs : undefined;
-      const written = (tokens: readonly WrittenToken[]) =>
-        logprobs === undefined ? undefined : chatLogprobs(tokens, logprobs, nameOf(request));
-      const maxTokens = request.max_completion_tokens ?? request.max_tokens ?? maxModelLen;
-      return answer(request, tokens, { maxTokens, logprobs, written }, signal);
+      return answer(request, {
+        prompt: tokensOf(render(request.messages, renderingFlags(request)), request.add_special_tokens),
+        maxTokens: request.max_completion_tokens ?? request.max_tokens ?? maxModelLen,
+        logprobs,
+        told: (tokens) => (logprobs === undefined ? undefined : chatLogprobs(tokens, logprobs, nameOf(request))),
+        signal,
+      });
     },
   };
 
@@ -109,20 +118,14 @@ export async function startLlamaServer(
 
   function answer(
     request: LlamaCompletion | LlamaChat,
-    prompt: readonly number[],
-    asked: {
-      maxTokens: number;
-      logprobs: number | undefined;
-      written: (tokens: readonly WrittenToken[], offset: number) => object | undefined;
-    },
-    signal: AbortSignal,
-  ): Answering {
+    { prompt, maxTokens, logprobs, told, signal }: Asked,
+  ): LlamaAnswer {
     checkModel(request.model, name);
-    checkMaxTokens(asked.maxTokens, maxModelLen);
+    checkMaxTokens(maxTokens, maxModelLen);
     if (prompt.length === 0) throw badRequest("The prompt has no tokens.", "prompt");
     const overflow = contextOverflow(prompt.length, maxModelLen);
     if (overflow) throw overflow;
-    const sampling = samplingOf(request, asked.logprobs);
+    const sampling = samplingOf(request, logprobs);
     const detokenizer: Detokenizer = {
       detokenize: (tokens) => textOf(tokens, !request.skip_special_tokens),
       isEnd: (token) => model.isEogToken(token),
@@ -132,73 +135,11 @@ export async function startLlamaServer(
       includeStop: request.include_stop_str_in_output ?? false,
       stopTokens: new Set(request.stop_token_ids),
       ignoreEnd: request.ignore_eos,
-      maxTokens: Math.min(asked.maxTokens, maxModelLen - prompt.length),
+      maxTokens: Math.min(maxTokens, maxModelLen - prompt.length),
     });
-    const written: WrittenToken[] = [];
-    const usage = { promptTokens: prompt.length, completionTokens: 0, cachedTokens: 0 };
-
-    /** Resolves when the text has ended. */
-    const generate = (onToken: () => void) => {
-      const sampler = new TokenSampler(addon, model, vocabulary, sampling, prompt);
-      const onSampled: Parameters<SequenceEngine["run"]>[0]["onToken"] = ({ token, logprobs }) => {
-        text.add(token);
-        usage.completionTokens = text.tokens;
-        written.push({ token, logprobs });
-        onToken();
-        if (text.ending === undefined) return "more";
-        return text.ending.stopReason === null && text.ending.finishReason === "stop" ? "over" : "stopped";
-      };
-      return engine.run({ prompt, sampler, onToken: onSampled, signal }, (cachedTokens) => {
-        usage.cachedTokens = cachedTokens;
-      });
-    };
-    /** What is sent of tokens that were asked for. */
-    const extras = (tokens: readonly WrittenToken[], offset: number) => ({
-      tokenIds: request.return_token_ids ? tokens.map(({ token }) => token) : undefined,
-      logprobs: asked.written(tokens, offset),
-    });
-    const whole = (): Answer => {
-      if (!text.ending) throw new Error("a text that has not ended");
-      return { ...usage, choices: [{ index: 0, text: text.text, ...text.ending, ...extras(written, 0) }] };
-    };
-
-    return {
-      options: request,
-      promptTokens: prompt.length,
-      async whole() {
-        await generate(() => {});
-        return whole();
-      },
-      async *parts(): AsyncGenerator<Part, Answer> {
-        let more = Promise.withResolvers<void>();
-        const finished = generate(() => more.resolve());
-        finished.catch((error: unknown) => more.reject(error));
-        let sent = 0; // tokens
-        let characters = 0;
-        while (!text.ending || sent < written.length) {
-          await more.promise;
-          more = Promise.withResolvers();
-          more.promise.catch(() => {}); // whoever waits hears of it
-          const piece = text.take();
-          if (piece === "" && !text.ending) continue;
-          const tokens = written.slice(sent);
-          sent = written.length;
-          const ending = text.ending ? { ending: text.ending } : {};
-          yield { index: 0, text: piece, usage: { ...usage }, ...extras(tokens, characters), ...ending };
-          characters += piece.length;
-        }
-        await finished;
-        return whole();
-      },
-    };
+    const sampler = () => new TokenSampler(addon, model, vocabulary, sampling, prompt);
+    return new LlamaAnswer(engine, { options: request, prompt, sampler, text, logprobs: told, signal });
   }
 
-  const server = await startProtocolServer(served, counts);
-  return {
-    ...server,
-    async close() {
-      engine.close();
-      await server.close();
-    },
-  };
+  return startProtocolServer(served, counts);
 }

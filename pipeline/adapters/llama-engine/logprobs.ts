@@ -1,15 +1,10 @@
-import type { TokenLogprobs } from "./token-sampler.ts";
-
-export interface WrittenToken {
-  token: number;
-  logprobs?: TokenLogprobs | undefined;
-}
+import type { SampledToken, TokenLogprobs } from "./token-sampler.ts";
 
 type TokenText = (token: number) => string;
 
 /** In the shape of /v1/completions. `offset` is where the first token's text begins. */
 export function completionLogprobs(
-  written: readonly WrittenToken[],
+  written: readonly SampledToken[],
   count: number,
   textOf: TokenText,
   offset: number,
@@ -31,7 +26,7 @@ export function completionLogprobs(
 }
 
 /** In the shape of /v1/chat/completions. */
-export function chatLogprobs(written: readonly WrittenToken[], count: number, textOf: TokenText): object {
+export function chatLogprobs(written: readonly SampledToken[], count: number, textOf: TokenText): object {
   const entry = (token: number, logprob: number) => {
     const text = textOf(token);
     return { token: text, logprob, bytes: [...Buffer.from(text)] };

@@ -20,9 +20,12 @@ const sequencesAtMost = 64; // as many as turns are in flight, unless a config s
 const cachesShare = 1 / 4; // of the memory, unless more sequences are asked for
 const smallModelBytes = 256 * 2 ** 20;
 
-/** A model this small fits the processor's caches; threads then wait for each other more than they work. */
+/**
+ * Threads wait for each other, spinning, several hundred times in a step. With a small model they do little else, and with
+ * any model where a program has one's processor: so half of them are left to Python and to this process.
+ */
 function threadsFor({ bytes }: ModelFile): number {
-  return bytes < smallModelBytes ? 1 : availableParallelism();
+  return bytes < smallModelBytes ? 1 : Math.max(1, Math.floor(availableParallelism() / 2));
 }
 
 /**
@@ -58,7 +61,7 @@ function cacheBytes({ kvBytesPerToken }: ModelFile, maxModelLen: number, sequenc
 }
 
 /** An estimate in bytes: weights, caches, logits, and what computing takes. */
-function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
+export function memoryNeeded(file: ModelFile, maxModelLen: number, sequences: number): number {
   return file.bytes + cacheBytes(file, maxModelLen, sequences) + 4 * file.vocabulary * sequences + 2 ** 26;
 }
 

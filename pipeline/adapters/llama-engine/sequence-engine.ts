@@ -74,7 +74,6 @@ export class SequenceEngine {
   #queue: Waiting[] = [];
   #admissions = 0;
   #isWorking = false;
-  #isClosed = false;
   /** Of texts that have ended: one may be in use until its step is over. */
   #samplers: TokenSampler[] = [];
   readonly #counts = { promptTokens: 0, generatedTokens: 0, cacheQueries: 0, cacheHits: 0, busyMilliseconds: 0 };
@@ -134,11 +133,6 @@ export class SequenceEngine {
     };
   }
 
-  /** No step begins after this one; nothing more is answered. */
-  close(): void {
-    this.#isClosed = true;
-  }
-
   #active(): (Slot & { request: Active })[] {
     return this.#slots.filter((slot): slot is Slot & { request: Active } => slot.request !== undefined);
   }
@@ -146,7 +140,7 @@ export class SequenceEngine {
   async #work(): Promise<void> {
     this.#isWorking = true;
     await Promise.resolve(); // requests that come together begin together
-    while (!this.#isClosed && (this.#queue.length > 0 || this.#active().length > 0)) {
+    while (this.#queue.length > 0 || this.#active().length > 0) {
       try {
         await this.#admit();
         await this.#step();
@@ -174,7 +168,7 @@ export class SequenceEngine {
       const idle = this.#slots.filter(({ request }) => request === undefined);
       if (idle.length === 0) return;
       const { prompt, signal } = next.request;
-      if (this.#isBeingComputed(prompt)) continue;
+      if (signal.aborted || this.#isBeingComputed(prompt)) continue;
       this.#queue = this.#queue.filter((other) => other !== next);
       const slot = await this.#slotFor(prompt, idle);
       if (signal.aborted) continue; // while its prefix was copied
@@ -242,14 +236,18 @@ export class SequenceEngine {
       return place;
     });
     await this.#context.decodeBatch();
-    const drawn = rows.map(async ({ slot, request, tokens }, index) => {
-      if (request === undefined) return this.#remove(slot, slot.tokens.length);
+    const drawn: Promise<void>[] = [];
+    for (const [index, { slot, request, tokens }] of rows.entries()) {
+      if (request === undefined) {
+        this.#remove(slot, slot.tokens.length);
+        continue;
+      }
       slot.tokens.push(...tokens);
       request.todo.splice(0, tokens.length);
-      if (slot.request !== request) return; // given up meanwhile
       const place = places[index];
-      if (request.todo.length === 0 && place !== undefined) await this.#draw(slot, request, place);
-    });
+      const isGivenUp = slot.request !== request; // meanwhile
+      if (request.todo.length === 0 && place !== undefined && !isGivenUp) drawn.push(this.#draw(slot, request, place));
+    }
     await Promise.all(drawn);
     this.#counts.busyMilliseconds += performance.now() - began;
   }

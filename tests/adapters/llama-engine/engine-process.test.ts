@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { childrenOf, isAlive } from "../../helpers/child-processes.ts";
 import { writeSmallGguf } from "../../helpers/small-gguf.ts";
 import { temporaryFolder } from "../../helpers/temporary-folder.ts";
 
@@ -36,25 +36,3 @@ describe.skipIf(process.platform !== "linux")("the engine's process", () => {
     while (engines.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 20));
   });
 });
-
-function childrenOf(parent: number): number[] {
-  return readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => pid > 0 && statusOf(pid)?.parent === parent);
-}
-
-function isAlive(pid: number): boolean {
-  const status = statusOf(pid);
-  return status !== undefined && status.state !== "Z";
-}
-
-function statusOf(pid: number): { state: string; parent: number } | undefined {
-  try {
-    const [state = "", parent] = readFileSync(`/proc/${pid}/stat`, "utf8")
-      .replace(/^.*\) /su, "")
-      .split(" ");
-    return { state, parent: Number(parent) };
-  } catch {
-    return undefined;
-  }
-}

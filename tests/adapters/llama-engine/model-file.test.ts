@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { planSettings } from "../../../pipeline/adapters/llama-engine/memory-plan.ts";
@@ -71,8 +72,9 @@ describe("how a model is run", () => {
     expect(planSettings({ ...file, contextLength: 1024 }, asked, 16e9)).toMatchObject({ maxModelLen: 1024 });
   });
 
-  it("has one thread for a small model, and all for others", () => {
+  it("has one thread for a small model, and half of the processors for others", () => {
     expect(planSettings({ ...file, bytes: 6e6 }, asked, 16e9).threads).toBe(1);
+    expect(planSettings(file, asked, 16e9).threads).toBe(Math.max(1, Math.floor(availableParallelism() / 2)));
     expect(planSettings(file, { ...asked, threads: 3 }, 16e9).threads).toBe(3);
   });
 
