@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 from transformers.trainer_utils import get_last_checkpoint
 from trl import KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
 
+from length_batches import LengthBatches
 from muon import MuonWithAdamW
 
 HERE = Path(__file__).parent
@@ -90,6 +91,12 @@ def main() -> None:
             if "muon" in config and self.optimizer is None:
                 self.optimizer = MuonWithAdamW(self.model, config["muon"], config["adamw"])
             return super().create_optimizer(model)
+
+        def _get_train_sampler(self, *dataset):
+            if not config.get("length_batches"):
+                return super()._get_train_sampler(*dataset)
+            lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
+            return LengthBatches(lengths, self.args.per_device_train_batch_size, self.args.seed)
 
     trainer = Trainer(model=model, args=arguments, train_dataset=rows, processing_class=tokenizer)
     trainer.train(resume_from_checkpoint=get_last_checkpoint(output) if output.exists() else None)

@@ -113,6 +113,32 @@ describe.skipIf(!existsSync(python))("training", () => {
     expect(await train("tiny/tir.yaml", 9, { ...changes, output: fromTraining("cut") })).toContain("trained already");
   });
 
+  it("makes batches of rows of similar length, in random order, the same ones each time", async () => {
+    const { stdout } = await execa(
+      python,
+      [
+        "-c",
+        `import json
+from length_batches import LengthBatches
+lengths = [index * 7919 % 997 for index in range(1003)]
+order = list(LengthBatches(lengths, 10, 1))
+print(json.dumps([lengths, order, list(LengthBatches(lengths, 10, 1)) == order]))`,
+      ],
+      { cwd: training },
+    );
+    const [lengths, order, isRepeated]: [number[], number[], boolean] = JSON.parse(stdout);
+    expect(isRepeated).toBe(true);
+    expect(order.toSorted((a, b) => a - b)).toEqual(lengths.map((_, index) => index));
+    const longest = Array.from({ length: 100 }, (_, batch) => {
+      const inside = order.slice(10 * batch, 10 * batch + 10).map((index) => lengths[index] ?? 0);
+      expect(Math.max(...inside) - Math.min(...inside)).toBeLessThan(60);
+      return Math.max(...inside);
+    });
+    const falls = longest.filter((length, batch) => length < (longest[batch - 1] ?? 0)).length;
+    expect(falls).toBeGreaterThan(30);
+    expect(falls).toBeLessThan(70);
+  });
+
   it("exports a model as GGUF that says all of itself", async () => {
     const file = join(folder.path, "model.gguf");
     await run("export_gguf.py", join(folder.path, "untrained"), file, "--type", "q8_0");
