@@ -19,7 +19,7 @@ PYTHON = VENV / "bin" / "python"
 SANDBOX_PYTHON = ROOT / ".venv" / "bin" / "python"
 MODELS = {
     "tiny-cot": OUT / "cot",
-    "tiny-tir-half": OUT / "tir" / "checkpoint-300",
+    "tiny-tir-half": OUT / "tir" / "checkpoint-120",
     "tiny-tir": OUT / "tir",
     "tiny-kto": OUT / "kto",
 }

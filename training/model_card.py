@@ -21,7 +21,7 @@ LINEAGE = {
         "The model of stage 1: it reasons in words alone, and does its arithmetic in its head.",
         [OUT / "cot"],
     ),
-    "tiny-tir-half": ("Stage 2 stopped half-way.", [OUT / "cot", OUT / "tir" / "checkpoint-300"]),
+    "tiny-tir-half": ("Stage 2 stopped half-way.", [OUT / "cot", OUT / "tir" / "checkpoint-120"]),
     "tiny-tir": ("The model of stage 2: it writes Python, reads the output and answers.", [OUT / "cot", OUT / "tir"]),
     "tiny-kto": (
         "Stage 2, then KTO on completions of its own that sctir sampled and labelled by their answers.",
