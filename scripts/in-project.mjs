@@ -10,7 +10,7 @@ import { runScript } from "./lib/setup-error.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 await runScript(async () => {
-  await setUp(root);
+  await setUp(root, { development: true }); // benchmarks, soaks and figures take what tests do
   const child = spawn(projectNode(root), process.argv.slice(2), { cwd: root, stdio: "inherit" });
   const ignore = () => {}; // an interrupt in a terminal reaches the program too, which ends as it sees fit
   process.on("SIGINT", ignore);
