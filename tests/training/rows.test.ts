@@ -122,17 +122,20 @@ describe("kto_rows.py", () => {
       ],
     );
     const prompt = "### Problem: What is 6 * 7?\n### Solution: ";
-    expect(rows).toEqual([
-      { prompt, completion: `${block}42\n\`\`\`\nThe answer is $\\boxed{42}$.`, label: true },
-      {
-        prompt,
-        completion: "Run.\n\n```python\nprint(6 + 7)\n```\n```output\n13\n```\nThe answer is $\\boxed{13}$.",
-        label: false,
-      },
-    ]);
+    expect(rows).toHaveLength(2);
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        { prompt, completion: `${block}42\n\`\`\`\nThe answer is $\\boxed{42}$.`, label: true },
+        {
+          prompt,
+          completion: "Run.\n\n```python\nprint(6 + 7)\n```\n```output\n13\n```\nThe answer is $\\boxed{13}$.",
+          label: false,
+        },
+      ]),
+    );
   });
 
-  it("leaves out traces that were restarted or did not end by themselves, and what is always solved", async () => {
+  it("leaves out traces that were restarted or did not end by themselves, and asks for right and wrong ones", async () => {
     const turns = [
       turn(0, 0, "No.", last),
       turn(0, 1, block, ran),
@@ -147,6 +150,6 @@ describe("kto_rows.py", () => {
       { ...key(1), outcome: "no-answer" },
       { ...key(2), outcome, answer: "42" },
     ];
-    expect(await rowsOf(turns, candidates)).toContain("no problem with both right and wrong completions");
+    expect(await rowsOf(turns, candidates)).toContain("does not have both right and wrong completions");
   });
 });

@@ -1,8 +1,8 @@
 """Turns a run of sctir into rows for KTO: `python3 training/data/kto_rows.py RUN-DIRECTORY FILE`.
 
 A row is a prompt, a completion and whether it is desirable, which it is if its answer is the problem's. A completion is
-the whole trace with the outputs written back to it. Left out: traces that were restarted, cut off or not ended by the
-model, copies, and problems that are always or never solved, as nothing can be told apart there.
+the whole trace with the outputs written back to it. Left out: copies, and traces that were restarted, cut off or not
+ended by the model. All that are undesirable are kept, and as many desirable ones, first those of problems that have both.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 PROMPT = "### Problem: {}\n### Solution: "
@@ -48,10 +49,14 @@ def rows(run: Path) -> Iterator[Row]:
         text = completion(turns[candidate]) if candidate in turns else None
         if text is not None:
             labels[candidate[0]][text] = answer == problems[candidate[0]]["answer"]
-    for problem, by_text in labels.items():
-        if len(set(by_text.values())) == 2:
+    wrong = [(problem, text) for problem, by_text in labels.items() for text, label in by_text.items() if not label]
+    right = [(problem, text) for problem, by_text in labels.items() for text, label in by_text.items() if label]
+    has_both = {problem for problem, _ in wrong}
+    right.sort(key=lambda row: row[0] not in has_both)
+    for label, chosen in ((False, wrong), (True, right[: len(wrong)])):
+        for problem, text in chosen:
             prompt = PROMPT.format(problems[problem]["statement"])
-            yield from ({"prompt": prompt, "completion": text, "label": label} for text, label in by_text.items())
+            yield {"prompt": prompt, "completion": text, "label": label}
 
 
 def key(row: Row) -> tuple[str, int, int]:
@@ -64,8 +69,9 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     options = parser.parse_args()
     found = list(rows(options.run))
-    if not found:
-        raise SystemExit(f"{options.run} has no problem with both right and wrong completions.")
+    if len({row["label"] for row in found}) < 2:
+        raise SystemExit(f"{options.run} does not have both right and wrong completions.")
+    Random(1).shuffle(found)
     options.file.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8", newline="\n")
     print(f"{len(found)} rows, {sum(row['label'] for row in found)} of them desirable")
 
