@@ -12,11 +12,11 @@ import { runScript } from "./lib/setup-error.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const results = path.join(root, "results/quickstart");
 
-const setting = ["--set", "problems.0.take=24", "--set", "sampling.depth=3"];
+const setting = ["--set", "problems.0.sample={size: 24, seed: 1}", "--set", "sampling.depth=3"];
 
 const whatNext = `
 What to try next:
-  npx sctir run configs/tiny.yaml --out results/tiny-cot ${setting.join(" ")} \\
+  npx sctir run configs/tiny.yaml --out results/tiny-cot --set 'problems.0.sample={size: 24, seed: 1}' \\
     --set strategy=cot --set engine.model=../models/tiny-cot.gguf
   npx sctir compare results/quickstart results/tiny-cot      is it the programs? the same model before it learnt to write them
   npx sctir simulate results/quickstart                      fewer candidates, fewer turns: what they cost, what they save
