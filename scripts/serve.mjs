@@ -3,7 +3,7 @@
 // training/export_gguf.py wrote.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -56,9 +56,11 @@ await runScript(async () => {
 
   const folder = statSync(model).isDirectory() ? path.resolve(model) : await unpacked(model);
   const { args, environment, config } = server(folder, port);
+  const cache = path.join(root, serverEnvironment.folder, "hub"); // nothing is fetched into it, but it has to be there
+  mkdirSync(cache, { recursive: true });
   process.stderr.write(`Once it listens, a config has\n  engine: ${JSON.stringify(config)}\n`);
   const child = spawn(environmentPython(root, serverEnvironment), args, {
-    env: { ...process.env, HF_HUB_OFFLINE: "1", ...environment },
+    env: { ...process.env, HF_HUB_OFFLINE: "1", HF_HUB_CACHE: cache, ...environment },
     stdio: "inherit",
   });
   process.on("SIGINT", () => {}); // it reaches the server from the terminal
