@@ -30,7 +30,9 @@ export async function svgOf({ x, y, points, joined = false, rule, doubling = fal
     field: "x",
     type: isNumber ? "quantitative" : "nominal",
     title: x,
-    ...(isNumber ? { axis: { values, grid: false, format: "d", labelOverlap: true } } : { sort: null, axis: { labelAngle: 0, labelOverlap: true } }),
+    ...(isNumber
+      ? { axis: { values, grid: false, format: "d", labelOverlap: true } }
+      : { sort: null, axis: { labelAngle: 0, labelOverlap: true } }),
     ...(doubling ? { scale: { type: "log", base: 2 } } : {}),
   };
   const series = points.some((point) => point.series !== undefined);
