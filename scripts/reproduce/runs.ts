@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
@@ -56,8 +56,4 @@ export async function carryOut({ name, set }: PlannedRun, folder: string): Promi
 
 export function summaryOf(folder: string, name: string): Summary {
   return JSON.parse(readFileSync(join(folder, name, "summary.json"), "utf8"));
-}
-
-export function modelsAreThere(): boolean {
-  return ["cot", "tir", "tir-half", "kto"].every((name) => existsSync(join(root, `models/tiny-${name}.gguf`)));
 }

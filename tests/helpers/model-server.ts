@@ -12,8 +12,6 @@ export const hasModelServers = existsSync(`${root}/.real-servers/.sctir-setup`);
 export interface ModelServer {
   /** The engine of a config. */
   engine: { baseUrl: string; model: string };
-  /** What it has printed. */
-  output(): string;
   stop(): Promise<void>;
 }
 
@@ -43,7 +41,7 @@ export async function startModelServer(name: "vllm" | "transformers", model: str
     throw new Error(`the server does not answer:\n${output}`);
   }
   const engine = JSON.parse(/engine: (\{.*\})/u.exec(output)?.[1] ?? "{}");
-  return { engine, output: () => output, stop };
+  return { engine, stop };
 }
 
 /** One that nobody listens on: servers of others cannot be told to choose. */
