@@ -10,7 +10,9 @@ async function serve(options: Serving): Promise<Served> {
   return served;
 }
 
-const endless = { max_tokens: 1900, ignore_eos: true };
+/** Longer than a busy machine can keep a test from looking at what runs. */
+const long = { contextLength: 32_768, maxModelLen: 32_768 };
+const endless = { max_tokens: 32_000, ignore_eos: true };
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -18,19 +20,26 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 describe("sequences", () => {
   it("go to requests that wait, as soon as others have ended", async () => {
-    const served = await serve({ sequences: 4 });
-    const replies = Promise.all(
-      Array.from({ length: 11 }, (_, seed) => served.complete({ prompt: `${seed}`, seed, max_tokens: 60 })),
+    const served = await serve({ sequences: 4, ...long });
+    const holders = new AbortController();
+    const held = Array.from({ length: 4 }, (_, seed) =>
+      served.post("/v1/completions", { prompt: "a", seed, ...endless }, holders.signal).catch(() => "gone"),
     );
-    await until(async () => (await served.metric("vllm:num_requests_waiting")) > 0);
+    await until(async () => (await served.metric("vllm:num_requests_running")) === 4);
+    const replies = Promise.all(
+      Array.from({ length: 7 }, (_, seed) => served.complete({ prompt: `${seed}`, seed, max_tokens: 60 })),
+    );
+    await until(async () => (await served.metric("vllm:num_requests_waiting")) === 7);
     expect(await served.metric("vllm:num_requests_running")).toBe(4);
-    expect((await replies).length).toBe(11);
-    expect(await served.metric("vllm:num_requests_running")).toBe(0);
+    holders.abort();
+    expect(await Promise.all(held)).toEqual(Array(4).fill("gone"));
+    expect((await replies).length).toBe(7);
+    await until(async () => (await served.metric("vllm:num_requests_running")) === 0);
     expect(await served.metric("vllm:num_requests_waiting")).toBe(0);
   });
 
   it("are free at once when a client goes, running or waiting", async () => {
-    const served = await serve({ sequences: 4 });
+    const served = await serve({ sequences: 4, ...long });
     const clients = Array.from({ length: 6 }, () => new AbortController());
     const gone = clients.map(({ signal }, seed) =>
       served.post("/v1/completions", { prompt: "a", seed, ...endless }, signal).catch(() => "gone"),
@@ -43,8 +52,8 @@ describe("sequences", () => {
     expect((await last).usage.completion_tokens).toBeLessThanOrEqual(5);
     expect(await Promise.all(gone)).toEqual(clients.map(() => "gone"));
     await until(async () => (await served.metric("vllm:num_requests_running")) === 0);
-    // Had those gone on, there would be 1,900 of each.
-    expect(await served.metric("vllm:generation_tokens_total")).toBeLessThan(4 * 1900);
+    // Had those gone on, there would be 32,000 of each.
+    expect(await served.metric("vllm:generation_tokens_total")).toBeLessThan(4 * 32_000);
   });
 
   it("keep what a candidate has written for its next turn, and share a problem's prompt among candidates", async () => {
