@@ -12,7 +12,7 @@ const boxed = (answer: number): ScriptedReply => `The answer is $\\boxed{${answe
 
 /** Candidates that an early stop, a budget and a full context end, and two of which the requests are refused. */
 function bad({ problemId, candidate }: ScriptedRequest): ScriptedReply {
-  if (problemId === "own/decided") return candidate === 4 ? { hang: true } : boxed(1);
+  if (problemId === "own/decided") return candidate > 2 ? { hang: true } : boxed(1); // three of five decide
   if (problemId === "own/hard") return candidate === 4 ? { hang: true } : boxed(candidate < 2 ? 1 : 2);
   if (candidate === 0) return { status: 400, message: "maximum context length is 10 tokens, at least 11 input tokens" };
   return candidate < 3 ? { status: 400, message: "I will not" } : boxed(candidate - 1);
@@ -41,7 +41,7 @@ async function finishedRun() {
 }
 
 const before = [
-  ...["answered", "answered", "answered", "answered", "decided"],
+  ...["answered", "answered", "answered", "decided", "decided"],
   ...["answered", "answered", "answered", "answered", "budget"],
   ...["context-full", "engine-failed", "engine-failed", "answered", "answered"],
 ];
@@ -72,7 +72,7 @@ describe("sctir run --retry-lost", () => {
     const { behaviour, args, out, outcomes } = await finishedRun();
     behaviour.reply = ({ candidate }) => (candidate === 1 ? boxed(1) : { hang: true });
     const running = startSctir([...args, "--retry-lost"]);
-    await until(() => rowsOf(out, "turns.jsonl").length === 11);
+    await until(() => rowsOf(out, "turns.jsonl").length === 10);
     running.kill("SIGKILL");
     await running;
     expect(outcomes()).toEqual(before);
