@@ -1,4 +1,3 @@
-import { openEngine } from "../adapters/openai-engine/open-engine.ts";
 import type { Profile } from "../artifacts/profile.ts";
 import type { EngineConfig } from "../artifacts/run-config.ts";
 import type { Clock, Engine, Journal, PythonSandbox } from "../stages/ports.ts";
@@ -18,10 +17,9 @@ export interface EngineTime {
   ports(real: { sandbox: PythonSandbox; journal: Journal }): { sandbox: PythonSandbox; journal: Journal };
 }
 
-/** The engine of a config: a client of its server, or of an embedded one. */
+/** The engine of a config: a client of its server, or of an embedded one. Each is loaded only where it is used. */
 export async function openConfiguredEngine(engine: EngineConfig, profile: Profile): Promise<ConfiguredEngine> {
   if (engine.kind === "replay") {
-    // Loaded only here: most runs have a server elsewhere.
     const { openEmbeddedEngine } = await import("./embedded-engine.ts");
     return openEmbeddedEngine(engine, profile);
   }
@@ -29,6 +27,7 @@ export async function openConfiguredEngine(engine: EngineConfig, profile: Profil
     const { openLlamaEngine } = await import("./llama-engine.ts");
     return { engine: openLlamaEngine(engine, profile) };
   }
+  const { openEngine } = await import("../adapters/openai-engine/open-engine.ts");
   return {
     engine: openEngine({
       ...engine,

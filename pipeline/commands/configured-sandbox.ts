@@ -1,4 +1,3 @@
-import { openPythonSandbox } from "../adapters/sandbox/python-pool.ts";
 import type { Profile } from "../artifacts/profile.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import { lastLine } from "../core/traceback.ts";
@@ -14,6 +13,7 @@ export async function openConfiguredSandbox(
   { prelude, name }: Profile,
   options: { allowUnsafe?: boolean; size?: number },
 ): Promise<{ sandbox: PythonSandbox; description: SandboxDescription; notes: readonly string[] }> {
+  const { openPythonSandbox } = await import("../adapters/sandbox/python-pool.ts"); // only where programs are run
   const sandbox = await openPythonSandbox({ ...options, preload: python.preload });
   try {
     const { notes, ...description } = await sandbox.describe();

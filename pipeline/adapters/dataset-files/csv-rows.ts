@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { CsvError, type Options, parse } from "csv-parse";
 import { UserError } from "../../core/user-error.ts";
-import type { DataFormat } from "./data-row.ts";
+import type { DataRow } from "./data-row.ts";
 
 /** In characters. A record that long is an unclosed quote which swallows the rest of the file. */
 const recordCharactersAtMost = 64 * 2 ** 20;
@@ -11,50 +11,47 @@ const recordCharactersAtMost = 64 * 2 ** 20;
  * Comma-separated values after RFC 4180 (https://www.rfc-editor.org/rfc/rfc4180): a header line, quoted fields that may
  * span lines, LF or CRLF, with or without a byte order mark. Every value is text. A row's place is its first line.
  */
-export const csvFormat: DataFormat = {
-  ending: ".csv",
-  async *rows(path) {
-    let line = 1; // where the next record may begin
-    const options: Options<CsvRecord, RawRecord> = {
-      bom: true,
-      raw: true,
-      relax_column_count: true, // checked below, with the line where the row begins
-      skip_empty_lines: true,
-      record_delimiter: ["\r\n", "\n"],
-      max_record_size: recordCharactersAtMost,
-      // Called as the parser goes, so that `line` is right for a fault in the next record too.
-      on_record({ record, raw }) {
-        const first = line + lineEnds(/^[\r\n]*/u.exec(raw)?.[0] ?? ""); // blank lines before it are part of `raw`
-        line += lineEnds(raw);
-        return { record, first };
-      },
-    };
-    const parser = parse(options as unknown as Options); // its overloads do not know what `raw` makes of a record
-    // What goes wrong destroys the parser with its error, which the loop below throws; the callback has nothing to add.
-    pipeline(Readable.from(decodeUtf8(path)), parser, () => {});
-    let header: string[] | undefined;
-    try {
-      for await (const { record, first } of parser as AsyncIterable<CsvRecord>) {
-        if (!header) {
-          header = checkHeader(record, path, first);
-          continue;
-        }
-        if (record.length !== header.length) {
-          throw new UserError(
-            `${path}, line ${first}: expected ${header.length} fields, as the header has, found ${record.length}.`,
-            { hint: 'A value that holds a comma, a quote or a line end stands in quotes, a quote in it as "".' },
-          );
-        }
-        yield { place: `line ${first}`, values: Object.fromEntries(header.map((name, at) => [name, record[at]])) };
+export async function* csvRows(path: string): AsyncGenerator<DataRow> {
+  let line = 1; // where the next record may begin
+  const options: Options<CsvRecord, RawRecord> = {
+    bom: true,
+    raw: true,
+    relax_column_count: true, // checked below, with the line where the row begins
+    skip_empty_lines: true,
+    record_delimiter: ["\r\n", "\n"],
+    max_record_size: recordCharactersAtMost,
+    // Called as the parser goes, so that `line` is right for a fault in the next record too.
+    on_record({ record, raw }) {
+      const first = line + lineEnds(/^[\r\n]*/u.exec(raw)?.[0] ?? ""); // blank lines before it are part of `raw`
+      line += lineEnds(raw);
+      return { record, first };
+    },
+  };
+  const parser = parse(options as unknown as Options); // its overloads do not know what `raw` makes of a record
+  // What goes wrong destroys the parser with its error, which the loop below throws; the callback has nothing to add.
+  pipeline(Readable.from(decodeUtf8(path)), parser, () => {});
+  let header: string[] | undefined;
+  try {
+    for await (const { record, first } of parser as AsyncIterable<CsvRecord>) {
+      if (!header) {
+        header = checkHeader(record, path, first);
+        continue;
       }
-    } catch (error) {
-      if (error instanceof CsvError) throw describeFault(error, path, line);
-      throw error;
-    } finally {
-      parser.destroy();
+      if (record.length !== header.length) {
+        throw new UserError(
+          `${path}, line ${first}: expected ${header.length} fields, as the header has, found ${record.length}.`,
+          { hint: 'A value that holds a comma, a quote or a line end stands in quotes, a quote in it as "".' },
+        );
+      }
+      yield { place: `line ${first}`, values: Object.fromEntries(header.map((name, at) => [name, record[at]])) };
     }
-  },
-};
+  } catch (error) {
+    if (error instanceof CsvError) throw describeFault(error, path, line);
+    throw error;
+  } finally {
+    parser.destroy();
+  }
+}
 
 /** A record as the parser gives it with its option `raw`. */
 interface RawRecord {

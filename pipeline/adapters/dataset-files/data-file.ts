@@ -3,13 +3,14 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { UserError } from "../../core/user-error.ts";
-import { csvFormat } from "./csv-rows.ts";
-import type { DataFormat, DataRow } from "./data-row.ts";
-import { jsonlFormat } from "./jsonl-rows.ts";
-import { parquetFormat } from "./parquet-rows.ts";
+import type { DataRow, RowReader } from "./data-row.ts";
 
-/** The formats a data file may have, told apart by the ending of its name. */
-const formats: readonly DataFormat[] = [jsonlFormat, csvFormat, parquetFormat];
+/** The formats a data file may have, by the ending of its name. A reader is loaded with the first file of its format. */
+const readers: Record<string, () => Promise<RowReader>> = {
+  ".jsonl": async () => (await import("./jsonl-rows.ts")).jsonlRows,
+  ".csv": async () => (await import("./csv-rows.ts")).csvRows,
+  ".parquet": async () => (await import("./parquet-rows.ts")).parquetRows,
+};
 const endings = "expected .jsonl, .csv or .parquet";
 
 /**
@@ -19,9 +20,12 @@ const endings = "expected .jsonl, .csv or .parquet";
 export async function* dataRows(path: string, name = basename(path)): AsyncGenerator<DataRow> {
   try {
     await checkRegular(path);
-    const format = formatOf(name, path);
-    await checkContent(path, format);
-    yield* format.rows(path);
+    const ending = extname(name).toLowerCase();
+    const loadReader = readers[ending];
+    if (loadReader === undefined) throw unknownEnding(ending, path);
+    await checkContent(path, ending);
+    const read = await loadReader();
+    yield* read(path);
   } catch (error) {
     throw fileFault(error, path);
   }
@@ -38,11 +42,8 @@ export async function fileSha256(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-function formatOf(name: string, path: string): DataFormat {
-  const ending = extname(name).toLowerCase();
-  const format = formats.find((candidate) => candidate.ending === ending);
-  if (format) return format;
-  throw new UserError(`${path} has ${ending === "" ? "no ending" : `the ending ${ending}`}; ${endings}.`, {
+function unknownEnding(ending: string, path: string): UserError {
+  return new UserError(`${path} has ${ending === "" ? "no ending" : `the ending ${ending}`}; ${endings}.`, {
     hint: endingHints[ending] ?? "Convert the file, or give it the ending of its format.",
   });
 }
@@ -70,10 +71,10 @@ async function checkRegular(path: string): Promise<void> {
 }
 
 /** Looks at the file's first bytes, to name what else a file may be that bears the format's ending. */
-async function checkContent(path: string, format: DataFormat): Promise<void> {
+async function checkContent(path: string, ending: string): Promise<void> {
   const start = await firstBytes(path, 512);
-  const found = foreignContents.find(({ test, except }) => except !== format.ending && test(start));
-  if (found) throw new UserError(`${path} is not a ${format.ending} file: ${found.is}.`, { hint: found.hint });
+  const found = foreignContents.find(({ test, except }) => except !== ending && test(start));
+  if (found) throw new UserError(`${path} is not a ${ending} file: ${found.is}.`, { hint: found.hint });
 }
 
 async function firstBytes(path: string, count: number): Promise<Buffer> {

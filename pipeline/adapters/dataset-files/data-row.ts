@@ -13,11 +13,8 @@ export interface DataRow {
   values: Record<string, unknown>; // numbers as NumberText
 }
 
-/** A format's reader. It throws a UserError that names file and place for what it cannot read. */
-export interface DataFormat {
-  ending: string; // with its dot
-  rows(path: string): AsyncIterable<DataRow>;
-}
+/** Reads a file of some format. Throws a UserError that names file and place for what it cannot read. */
+export type RowReader = (path: string) => AsyncIterable<DataRow>;
 
 /** The value at a field path, `undefined` where there is none. A field whose own name has dots comes before nesting. */
 export function fieldOf(values: Record<string, unknown>, path: string): unknown {

@@ -1,7 +1,7 @@
 import { UserError } from "../../core/user-error.ts";
 import { readLines } from "../text-lines/read-lines.ts";
 import { repeatedKey } from "../text-lines/repeated-key.ts";
-import { type DataFormat, type DataRow, excerpt, isRecord, kindOf, NumberText } from "./data-row.ts";
+import { type DataRow, excerpt, isRecord, kindOf, NumberText } from "./data-row.ts";
 
 /** A longer line is refused before it fills the memory. Solutions beside a statement can be long, but not this long. */
 const lineMebibytesAtMost = 64;
@@ -9,17 +9,14 @@ const lineMebibytesAtMost = 64;
 const utf8 = new TextDecoder("utf-8", { fatal: true }); // takes a byte order mark off
 
 /** JSON lines: one object per line, UTF-8, blank lines ignored. A torn last line is an error: a data file is no journal. */
-export const jsonlFormat: DataFormat = {
-  ending: ".jsonl",
-  async *rows(path) {
-    const limit = { bytesAtMost: lineMebibytesAtMost * 2 ** 20, tooLong: (line: number) => tooLong(path, line) };
-    for await (const { bytes, number, complete: terminated } of readLines(path, limit)) {
-      const place = `line ${number}`;
-      const text = decode(bytes, path, place);
-      if (text.trim() !== "") yield parseRow(text, { path, place, number, terminated });
-    }
-  },
-};
+export async function* jsonlRows(path: string): AsyncGenerator<DataRow> {
+  const limit = { bytesAtMost: lineMebibytesAtMost * 2 ** 20, tooLong: (line: number) => tooLong(path, line) };
+  for await (const { bytes, number, complete: terminated } of readLines(path, limit)) {
+    const place = `line ${number}`;
+    const text = decode(bytes, path, place);
+    if (text.trim() !== "") yield parseRow(text, { path, place, number, terminated });
+  }
+}
 
 function tooLong(path: string, number: number): never {
   throw new UserError(`${path}, line ${number}: the line is longer than ${lineMebibytesAtMost} MiB.`, {

@@ -8,36 +8,33 @@ import {
 } from "hyparquet";
 import { compressors } from "hyparquet-compressors";
 import { UserError } from "../../core/user-error.ts";
-import { type DataFormat, isRecord, NumberText } from "./data-row.ts";
+import { type DataRow, isRecord, NumberText } from "./data-row.ts";
 import { pythonFloatText } from "./python-number-text.ts";
 
 /** A column, or a field within one. */
 type SchemaNode = ReturnType<typeof parquetSchema>;
 
 /** Apache Parquet with any of its compressions, one row group in memory at a time. Doubles are written as Python would. */
-export const parquetFormat: DataFormat = {
-  ending: ".parquet",
-  async *rows(path) {
-    const file = await reading(path, () => openFile(path));
-    const metadata = await reading(path, () => parquetMetadataAsync(file));
-    const schema = await reading(path, async () => checkedSchema(metadata, file.byteLength));
-    let rowStart = 0;
-    for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await reading(path, () =>
-        parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, geoparquet: false }),
-      );
-      if (rows.length !== rowEnd - rowStart) {
-        throw broken(path, `its rows ${rowStart + 1} to ${rowEnd} are incomplete`);
-      }
-      for (const [at, row] of rows.entries()) {
-        const place = `row ${rowStart + at + 1}`;
-        yield { place, values: await reading(path, async () => withNumberTexts({ ...row }, schema)) };
-      }
-      rowStart = rowEnd;
+export async function* parquetRows(path: string): AsyncGenerator<DataRow> {
+  const file = await reading(path, () => openFile(path));
+  const metadata = await reading(path, () => parquetMetadataAsync(file));
+  const schema = await reading(path, async () => checkedSchema(metadata, file.byteLength));
+  let rowStart = 0;
+  for (const group of metadata.row_groups) {
+    const rowEnd = rowStart + Number(group.num_rows);
+    const rows = await reading(path, () =>
+      parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, geoparquet: false }),
+    );
+    if (rows.length !== rowEnd - rowStart) {
+      throw broken(path, `its rows ${rowStart + 1} to ${rowEnd} are incomplete`);
     }
-  },
-};
+    for (const [at, row] of rows.entries()) {
+      const place = `row ${rowStart + at + 1}`;
+      yield { place, values: await reading(path, async () => withNumberTexts({ ...row }, schema)) };
+    }
+    rowStart = rowEnd;
+  }
+}
 
 /**
  * The file as the library reads it. It asks for many parts at once, and forgets those that it asked for before one for
