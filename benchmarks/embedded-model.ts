@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findAddon } from "../pipeline/adapters/llama-engine/addon.ts";
 import { type EngineProcess, startEngineProcess } from "../pipeline/adapters/llama-engine/engine-process.ts";
+import { findBuild } from "../pipeline/adapters/llama-engine/installed-build.ts";
 import { type LoadedModel, loadModel } from "../pipeline/adapters/llama-engine/loaded-model.ts";
 import { planSettings } from "../pipeline/adapters/llama-engine/memory-plan.ts";
 import { type ModelFile, readModelFile } from "../pipeline/adapters/llama-engine/model-file.ts";
@@ -42,7 +42,7 @@ export const benchmark: Benchmark = {
       const file = readModelFile(writeSmallGguf(join(folder, "model.gguf"), shape));
       const serve = async (repeatable: boolean) => {
         const settings = planSettings(file, { maxModelLen: undefined, sequences: texts, threads: 1 });
-        const engine = await startEngineProcess({ addon: findAddon(), file, settings, repeatable });
+        const engine = await startEngineProcess({ build: findBuild(), file, settings, repeatable });
         engines.push(engine);
         return engine.url;
       };
@@ -80,7 +80,7 @@ export const benchmark: Benchmark = {
         0.5,
       );
       return {
-        conditions: { texts, tokens, threads: 1, "llama.cpp": `node-llama-cpp ${findAddon().version}` },
+        conditions: { texts, tokens, threads: 1, "llama.cpp": `node-llama-cpp ${findBuild().version}` },
         rows: [],
         figures,
         aims: [
@@ -112,8 +112,8 @@ async function over(url: string, { name }: ModelFile, concurrency: number): Prom
 
 /** What node-llama-cpp does for one sequence, less what it does around it. */
 async function plainly(file: ModelFile): Promise<() => Promise<void>> {
-  const settings = { maxModelLen: file.contextLength, sequences: 1, threads: 1 };
-  const { addon, model, context }: LoadedModel = await loadModel(findAddon().folder, file, settings);
+  const settings = { maxModelLen: file.contextLength, sequences: 1, threads: 1, gpuLayers: 0 };
+  const { addon, model, context }: LoadedModel = await loadModel(findBuild(), file, settings);
   return async () => {
     for (const [index, prompt] of prompts.entries()) {
       const sampler = new addon.AddonSampler(model);

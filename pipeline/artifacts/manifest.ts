@@ -6,6 +6,15 @@ import { runConfigSchema } from "./run-config.ts";
 export const isolations = ["bubblewrap", "limits", "none"] as const;
 export type Isolation = (typeof isolations)[number];
 
+/** What computed, of an embedded model. Layers are counted as llama.cpp does: the output is one more. */
+const computeSchema = z.strictObject({
+  backend: z.enum(["cpu", "cuda", "vulkan", "metal"]),
+  gpuLayers: count, // the last ones
+  layers: count,
+  devices: z.array(z.string()), // GPUs
+});
+export type Compute = z.infer<typeof computeSchema>;
+
 const stageRecord = z.record(z.string(), z.number());
 
 /** Options, inputs and versions of a run, and where it stands: manifest.json. */
@@ -26,6 +35,7 @@ export const manifestSchema = z.strictObject({
       serverVersion: z.string().optional(),
       maxModelLen: count.optional(),
       file: z.strictObject({ path: z.string(), sha256: z.string(), quantization: z.string() }).optional(),
+      compute: computeSchema.optional(),
     })
     .optional(),
   sandbox: z

@@ -100,15 +100,21 @@ const replayEngineSchema = z.strictObject({
     .describe("answers take as long as this engine would take [none at all]"),
 });
 
-const llamaEngineSchema = z.strictObject({
+const llamaFieldsSchema = z.strictObject({
   kind: z.literal("llama"),
   model: z.string().min(1).describe("a GGUF file"),
   transport: z.enum(["completions", "chat"]).default("completions"),
   maxModelLen: positive.optional().describe("context length [the model's own, 4096 at most]"),
+  gpuLayers: z
+    .union([z.literal("all"), z.number().int().nonnegative()])
+    .default(0)
+    .describe("how many of the model's layers a GPU computes, the last ones; 0: the processor computes all"),
   repeatable: z
     .boolean()
-    .default(true)
-    .describe("a seed gives the same text whatever else is computed; false: long prompts are read faster"),
+    .optional()
+    .describe(
+      "a seed gives the same text whatever else is computed; false: long prompts are read faster [true without a GPU]",
+    ),
   sequences: positive
     .max(1024)
     .optional()
@@ -122,6 +128,15 @@ const llamaEngineSchema = z.strictObject({
     .default(60)
     .describe("how long a run tries to start the engine anew before it ends, to be resumed"),
 });
+
+const llamaEngineSchema = llamaFieldsSchema
+  .refine(({ gpuLayers, repeatable }) => gpuLayers === 0 || repeatable !== true, {
+    path: ["repeatable"],
+    error:
+      "true is only for the processor: a GPU computes a text otherwise in the last bits when others are computed with it. " +
+      "Leave it out, or set engine.gpuLayers to 0",
+  })
+  .transform((engine) => ({ ...engine, repeatable: engine.repeatable ?? engine.gpuLayers === 0 }));
 
 const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema, llamaEngineSchema]);
 export type EngineConfig = z.output<typeof engineSchema>;

@@ -1,35 +1,59 @@
-import { memoryNeeded, planSettings, type Settings } from "../adapters/llama-engine/memory-plan.ts";
+import { findGpu, type Gpu } from "../adapters/llama-engine/gpu.ts";
+import { layersOf, memoryNeeded, planSettings, type Settings } from "../adapters/llama-engine/memory-plan.ts";
 import { type ModelFile, readModelFile } from "../adapters/llama-engine/model-file.ts";
+import type { Compute } from "../artifacts/manifest.ts";
 import type { EngineConfig, RunConfig } from "../artifacts/run-config.ts";
+import { describeCompute } from "../core/compute.ts";
+
+type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
+
+/** How a model will be run here, and on which GPU, if any. Throws a UserError where it cannot be. */
+export async function planEngine(
+  file: ModelFile,
+  asked: LlamaConfig,
+): Promise<{ settings: Settings; gpu: Gpu | undefined; compute: Compute }> {
+  const gpu = asked.gpuLayers === 0 ? undefined : await findGpu();
+  const settings = planSettings(file, asked, {
+    machine: process.availableMemory(),
+    gpu: gpu?.freeBytes ?? Number.POSITIVE_INFINITY,
+  });
+  const { gpuLayers } = settings;
+  const { backend, devices } = gpu ?? { backend: "cpu" as const, devices: [] };
+  return { settings, gpu, compute: { backend, gpuLayers, layers: layersOf(file), devices } };
+}
 
 /** What is known of a run on an embedded model without loading it. How fast it goes depends on the processor: a try tells. */
 export interface EmbeddedPlan {
   model: Omit<ModelFile, "chatTemplate"> & { hasChatTemplate: boolean };
   settings: Settings;
+  compute: Compute;
   memoryBytes: number;
+  gpuFreeBytes: number | null; // null without a GPU, and where it does not tell
   problems: number | null; // null where a set's file is not here
   candidates: number | null;
 }
 
 /** Throws a UserError where the model cannot be run. */
-export function embeddedPlan(
-  engine: Extract<EngineConfig, { kind: "llama" }>,
+export async function embeddedPlan(
+  engine: LlamaConfig,
   { sampling }: RunConfig,
   problems: number | undefined,
-): EmbeddedPlan {
+): Promise<EmbeddedPlan> {
   const { chatTemplate, ...file } = readModelFile(engine.model);
-  const { maxModelLen, sequences, threads } = engine;
-  const settings = planSettings(file, { maxModelLen, sequences, threads });
+  const { settings, gpu, compute } = await planEngine(file, engine);
   return {
     model: { ...file, hasChatTemplate: chatTemplate !== undefined },
     settings,
+    compute,
+    gpuFreeBytes: gpu?.freeBytes ?? null,
     memoryBytes: memoryNeeded(file, settings.maxModelLen, settings.sequences),
     problems: problems ?? null,
     candidates: problems === undefined ? null : problems * sampling.width * sampling.replicates,
   };
 }
 
-export function embeddedPlanPage({ model, settings, memoryBytes, problems, candidates }: EmbeddedPlan): string {
+export function embeddedPlanPage(plan: EmbeddedPlan): string {
+  const { model, settings, compute, memoryBytes, gpuFreeBytes, problems, candidates } = plan;
   const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const lines = [
     ["model", model.path],
@@ -38,7 +62,18 @@ export function embeddedPlanPage({ model, settings, memoryBytes, problems, candi
     ["chat template", model.hasChatTemplate ? "yes" : "no"],
     ["texts at a time", `${settings.sequences}`],
     ["threads", `${settings.threads}`],
+    ["computed", describeCompute(compute)],
     ["memory", mebibytes(memoryBytes)],
+    ...(compute.gpuLayers === 0
+      ? []
+      : [
+          [
+            "",
+            gpuFreeBytes === null
+              ? "what the GPU has free is not known"
+              : `${mebibytes(gpuFreeBytes)} are free on the GPU`,
+          ],
+        ]),
     ["problems", problems === null ? "unknown: a set's file is not here" : `${problems}, ${candidates} candidates`],
   ];
   return lines.map(([label = "", value]) => `${label.padEnd(16)}${value}`).join("\n");

@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { findAddon } from "../adapters/llama-engine/addon.ts";
 import { type EngineProcess, startEngineProcess } from "../adapters/llama-engine/engine-process.ts";
-import { planSettings } from "../adapters/llama-engine/memory-plan.ts";
+import { findBuild } from "../adapters/llama-engine/installed-build.ts";
 import { type ModelFile, readModelFile, sha256Of } from "../adapters/llama-engine/model-file.ts";
 import { openEngine } from "../adapters/openai-engine/open-engine.ts";
 import type { Profile } from "../artifacts/profile.ts";
 import type { EngineConfig } from "../artifacts/run-config.ts";
 import { UserError } from "../core/user-error.ts";
 import type { Engine, EngineDescription } from "../stages/ports.ts";
+import { planEngine } from "./embedded-plan.ts";
 
 type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
 
@@ -31,17 +31,21 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
   async function start(): Promise<Running> {
     const file = readModelFile(config.model);
     checkChat(config, file);
-    const { maxModelLen, sequences, threads, repeatable } = config;
-    const settings = planSettings(file, { maxModelLen, sequences, threads });
+    const { settings, gpu, compute } = await planEngine(file, config);
     const [process, digest] = await Promise.all([
-      startEngineProcess({ addon: findAddon(), file, settings, repeatable }),
+      startEngineProcess({ build: gpu?.build ?? findBuild(), file, settings, repeatable: config.repeatable }),
       sha256 ?? sha256Of(file.path),
     ]);
     sha256 = digest;
     const client = clientOf(process.url, file.name, config, profile);
-    const { baseUrl: _, ...description } = await client.connect(); // its port differs from run to run
-    const { path, quantization } = file;
-    return { process, client, description: { ...description, file: { path, sha256, quantization } } };
+    try {
+      const { baseUrl: _, ...description } = await client.connect(); // its port differs from run to run
+      const { path, quantization } = file;
+      return { process, client, description: { ...description, file: { path, sha256, quantization }, compute } };
+    } catch (error) {
+      await Promise.all([client.close(), process.close()]); // another try starts another one
+      throw error;
+    }
   }
 
   return {

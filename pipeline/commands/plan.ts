@@ -69,7 +69,7 @@ export const command: CommandModule<unknown, PlanArguments> = {
     const sets = await Promise.all(config.problems.map((source) => countProblems(source, config)));
     if (config.engine.kind === "llama" && options.card === undefined && options.modelConfig === undefined) {
       const { embeddedPlan, embeddedPlanPage } = await import("./embedded-plan.ts");
-      const plan = embeddedPlan(config.engine, config, sumOf(sets));
+      const plan = await embeddedPlan(config.engine, config, sumOf(sets));
       if (options.json) printJson({ ...plan, sets });
       else printLine(embeddedPlanPage(plan));
       return;

@@ -9,6 +9,7 @@ import type { SelectedProblem } from "../artifacts/problem.ts";
 import type { Profile } from "../artifacts/profile.ts";
 import type { RunConfig } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
+import { describeCompute } from "../core/compute.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { voteRuleOf } from "../core/vote.ts";
@@ -155,7 +156,10 @@ async function openTools(
     await checkRoom(engine, server, problems, profile);
     await session.update({ engine: server });
     const context = server.maxModelLen === undefined ? "" : `, context ${server.maxModelLen}`;
-    printNote(`generate: ${server.model} at ${server.baseUrl ?? `the embedded ${server.kind} engine`}${context}`);
+    const compute = server.compute ? `, ${describeCompute(server.compute)}` : "";
+    printNote(
+      `generate: ${server.model} at ${server.baseUrl ?? `the embedded ${server.kind} engine`}${context}${compute}`,
+    );
     if (config.strategy !== "cot" && time?.runsPrograms !== false) {
       const { sandbox, description, notes } = await openConfiguredSandbox(config, profile, { allowUnsafe });
       tools.sandbox = sandbox;
@@ -170,15 +174,20 @@ async function openTools(
   }
 }
 
-/** Turns of a run belong to the model that it began with. */
-function checkSameModel(earlier: Manifest["engine"], { file }: EngineDescription): void {
-  if (file === undefined || earlier?.file === undefined || earlier.file.sha256 === file.sha256) return;
-  throw new UserError(
-    `${file.path} is not the model that this run began with: its sha256 was ${earlier.file.sha256}.`,
-    {
-      hint: "Put that file back, or start a run in a new directory.",
-    },
-  );
+/** Turns of a run belong to the model that it began with, and to what computed it: the manifest tells only one. */
+function checkSameModel(earlier: Manifest["engine"], { file, compute }: EngineDescription): void {
+  if (file && earlier?.file && earlier.file.sha256 !== file.sha256) {
+    throw new UserError(
+      `${file.path} is not the model that this run began with: its sha256 was ${earlier.file.sha256}.`,
+      { hint: "Put that file back, or start a run in a new directory." },
+    );
+  }
+  if (compute && earlier?.compute && earlier.compute.backend !== compute.backend) {
+    throw new UserError(
+      `This run began ${describeCompute(earlier.compute)}, and would go on with ${describeCompute(compute)}.`,
+      { hint: "Go on where that is to be had, or start a run in a new directory." },
+    );
+  }
 }
 
 /** A context in which no problem's prompt has room would make a run of `context-full` alone. */

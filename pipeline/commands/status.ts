@@ -6,8 +6,9 @@ import { runHolder } from "../adapters/run-directory/run-lock.ts";
 import { duration } from "../adapters/terminal-progress/run-figures.ts";
 import { candidatesFile, turnsFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
-import type { Manifest } from "../artifacts/manifest.ts";
+import type { Compute, Manifest } from "../artifacts/manifest.ts";
 import { expectedAnswer } from "../core/answer-policy.ts";
+import { describeCompute } from "../core/compute.ts";
 import { reasoningRules } from "../core/strategy.ts";
 import { UserError } from "../core/user-error.ts";
 import { lotsOf, vote, voteRuleOf } from "../core/vote.ts";
@@ -52,7 +53,8 @@ interface Status {
   holder: { pid: number; host: string; since: string } | null;
   createdAt: string;
   model: string;
-  modelFile?: { sha256: string; quantization: string }; // of an embedded model
+  modelFile?: { sha256: string; quantization: string }; // of an embedded model, as is the next
+  compute?: Compute;
   profile: string;
   problems: { wanted: number; done: number; correct: number };
   candidates: { wanted: number; done: number; begun: number };
@@ -64,7 +66,7 @@ interface Status {
 
 async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
   const { config, profile, createdAt } = manifest;
-  const file = manifest.engine?.file;
+  const { file, compute } = manifest.engine ?? {};
   const found = await runHolder(store.directory);
   const holder = found ? { pid: found.pid, host: found.host, since: found.since } : null;
   // A process that was killed could not say so: without a living holder nothing is running.
@@ -80,6 +82,7 @@ async function statusOf(store: RunStore, manifest: Manifest): Promise<Status> {
     createdAt,
     model: config.engine.model,
     ...(file ? { modelFile: { sha256: file.sha256, quantization: file.quantization } } : {}),
+    ...(compute ? { compute } : {}),
     profile: profile.name,
     ...counts,
     secondsSoFar: manifest.stages.generate?.seconds ?? (lastTurnMilliseconds ?? 0) / 1000,
@@ -142,14 +145,14 @@ async function packed(rows: AsyncIterable<Candidate>): Promise<PackedCandidates>
 }
 
 function describeStatus(status: Status): string {
-  const { holder, problems, candidates, modelFile } = status;
+  const { holder, problems, candidates, modelFile, compute } = status;
   const file = modelFile ? ` (${modelFile.quantization}, sha256 ${modelFile.sha256.slice(0, 12)}…)` : "";
   const by = holder ? ` by process ${holder.pid} on ${holder.host} since ${holder.since}` : "";
   const accuracy =
     problems.done === 0 ? "" : `, ${((100 * problems.correct) / problems.done).toFixed(1)} % right so far`;
   return [
     `${status.runId}: ${status.state}${by}`,
-    `model ${status.model}${file}, profile ${status.profile}, begun ${status.createdAt}`,
+    `model ${status.model}${file}${compute ? `, ${describeCompute(compute)}` : ""}, profile ${status.profile}, begun ${status.createdAt}`,
     `problems: ${problems.done} of ${problems.wanted} done${accuracy}`,
     `candidates: ${candidates.done} of ${candidates.wanted} done, ${candidates.begun - candidates.done} under way`,
     `turns: ${status.turns}, ${status.tokens} tokens generated, ${duration(status.secondsSoFar)}`,

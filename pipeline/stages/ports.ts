@@ -2,7 +2,7 @@ import type { ArtifactFile } from "../artifacts/artifact-file.ts";
 import type { Candidate } from "../artifacts/candidate.ts";
 import type { ExecutionOutcome } from "../artifacts/execution.ts";
 import type { CandidateKey } from "../artifacts/identifier.ts";
-import type { Isolation, Manifest } from "../artifacts/manifest.ts";
+import type { Compute, Isolation, Manifest } from "../artifacts/manifest.ts";
 import type { Problem } from "../artifacts/problem.ts";
 import type { ProblemSource } from "../artifacts/run-config.ts";
 import type { Summary } from "../artifacts/summary.ts";
@@ -66,6 +66,7 @@ export interface EngineDescription {
   maxModelLen?: number;
   /** Of an embedded model. */
   file?: { path: string; sha256: string; quantization: string };
+  compute?: Compute;
 }
 
 /** What an engine tells of itself, over all its servers. */

@@ -1,4 +1,5 @@
 import type { RunConfig } from "../../artifacts/run-config.ts";
+import { describeCompute } from "../../core/compute.ts";
 import type { Engine, EngineDescription } from "../../stages/ports.ts";
 import { type CheckResult, failedBy, ok, warning } from "./check.ts";
 import { checkGeneration } from "./smoke-generation.ts";
@@ -21,10 +22,10 @@ export async function checkEngine(open: () => Promise<Engine>, config: RunConfig
   }
 }
 
-function describeEngine({ kind, baseUrl, model, serverVersion, file }: EngineDescription): string {
+function describeEngine({ kind, baseUrl, model, serverVersion, file, compute }: EngineDescription): string {
   const server = `${kind}${serverVersion ? ` ${serverVersion}` : ""}`;
   const details = file ? `, ${file.quantization}, sha256 ${file.sha256.slice(0, 12)}…` : "";
-  return `${server}${baseUrl ? ` at ${baseUrl}` : ""} has the model ${model}${details}`;
+  return `${server}${baseUrl ? ` at ${baseUrl}` : ""} has the model ${model}${details}${compute ? `, ${describeCompute(compute)}` : ""}`;
 }
 
 function checkContext({ maxModelLen }: EngineDescription, { sampling, strategy }: RunConfig): CheckResult {

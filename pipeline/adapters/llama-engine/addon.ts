@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { exitCodes, UserError } from "../../core/user-error.ts";
+import { join } from "node:path";
+import { type Build, foldersOf } from "./installed-build.ts";
 
 /**
  * llama.cpp as node-llama-cpp builds it for Node: the part of its interface that is used here
@@ -31,7 +29,9 @@ export interface LlamaAddon {
   setLogger(logger: (level: number, text: string) => void): void;
   setLoggerLogLevel(level: number): void;
   loadBackends(folder?: string): void;
-  getGpuType(): string | false | undefined; // undefined while no backend is loaded
+  getGpuType(): "cuda" | "vulkan" | "metal" | false | undefined; // undefined while no backend is loaded
+  getGpuDeviceInfo(): { deviceNames: string[] };
+  getGpuVramInfo(): { total: number; used: number }; // bytes, of all devices together
   getIsArchSupported(architecture: string): boolean;
   getIsArchRecurrent(architecture: string): boolean | undefined;
   getIsArchHybrid(architecture: string): boolean | undefined;
@@ -46,6 +46,7 @@ export interface AddonModel {
   tokenEos(): number;
   isEogToken(token: number): boolean;
   shouldPrependBosToken(): boolean;
+  getMemoryBreakdown(): { cpuRam: number; gpuVram: number }; // bytes of its weights
 }
 
 export interface AddonContext {
@@ -88,62 +89,18 @@ export interface AddonSampler {
   }): void;
 }
 
-/** What node-llama-cpp calls its builds for the processor; a package of this name holds one. */
-function buildName(): string | undefined {
-  const { platform, arch } = process;
-  if (platform === "linux") return { x64: "linux-x64", arm64: "linux-arm64" }[arch as string];
-  if (platform === "darwin") return { x64: "mac-x64", arm64: "mac-arm64-metal" }[arch as string];
-  return undefined;
-}
-
-/** Where the build for this machine is, and its version. Throws a UserError where there is none. */
-export function findAddon(): { folder: string; version: string } {
-  const build = buildName();
-  if (build === undefined || isMusl()) {
-    throw new UserError(
-      `There is no build of llama.cpp for ${process.platform} on ${process.arch}${isMusl() ? " with musl" : ""}.`,
-      { hint: serverInstead, exitCode: exitCodes.unavailable },
-    );
-  }
-  const name = `@node-llama-cpp/${build}`;
-  try {
-    const root = dirname(dirname(fileURLToPath(import.meta.resolve(name)))); // it exports dist/index.js and nothing else
-    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-    return { folder: join(root, "bins", build), version };
-  } catch (cause) {
-    throw new UserError(`The package ${name}, which holds llama.cpp, is not installed.`, {
-      hint: `Run in the project's folder: npm install --no-save ${name}@${wantedVersion()}\n${serverInstead}`,
-      exitCode: exitCodes.unavailable,
-      cause,
-    });
-  }
-}
-
-const serverInstead = "Or use a model server: engine.kind vllm (docs/engines.md).";
-
-/** The version that package.json names for the build that it installs by itself. */
-function wantedVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  const { optionalDependencies } = JSON.parse(text) as { optionalDependencies: Record<string, string> };
-  return optionalDependencies["@node-llama-cpp/linux-x64"] ?? "latest";
-}
-
-/** Node built with musl tells no version of glibc. */
-function isMusl(): boolean {
-  if (process.platform !== "linux") return false;
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined;
-}
-
 /** Loads llama.cpp into this process. Its messages go to `log`: 2 is an error, 3 a warning. */
-export async function loadAddon(folder: string, log: (level: number, text: string) => void): Promise<LlamaAddon> {
-  const addon = createRequire(import.meta.url)(join(folder, "llama-addon.node")) as LlamaAddon;
+export async function loadAddon(build: Build, log: (level: number, text: string) => void): Promise<LlamaAddon> {
+  const addon = createRequire(import.meta.url)(join(build.folder, "llama-addon.node")) as LlamaAddon;
   addon.markLoaded();
   addon.setLogger(log);
   addon.setLoggerLogLevel(3);
   addon.loadBackends();
-  // Each for another generation of processors; llama.cpp takes the best that runs here.
-  if (addon.getGpuType() === undefined) addon.loadBackends(folder);
+  for (const folder of foldersOf(build)) {
+    const type = addon.getGpuType();
+    // Processors of each generation have a library of their own; llama.cpp takes the best that runs here.
+    if (type === undefined || (type === false && build.isForGpu)) addon.loadBackends(folder);
+  }
   await addon.init();
   return addon;
 }

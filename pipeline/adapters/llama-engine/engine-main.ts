@@ -13,10 +13,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 process.once("disconnect", () => process.kill(process.pid, "SIGKILL"));
 
 process.once("message", async (message) => {
-  const { addon, file, settings, repeatable } = message as StartMessage;
+  const { build, file, settings, repeatable } = message as StartMessage;
   try {
-    const loaded = await loadModel(addon.folder, file, settings);
-    const version = `node-llama-cpp ${addon.version}`;
+    const loaded = await loadModel(build, file, settings);
+    const version = `node-llama-cpp ${build.version}`;
     const { url } = await startLlamaServer(loaded, { file, settings, repeatable, version });
     tell({ kind: "serving", url });
   } catch (error) {

@@ -1,10 +1,11 @@
 import type { ExitCode } from "../../core/user-error.ts";
+import type { Build } from "./installed-build.ts";
 import type { Settings } from "./memory-plan.ts";
 import type { ModelFile } from "./model-file.ts";
 
 /** What the engine's process is told as it starts. */
 export interface StartMessage {
-  addon: { folder: string; version: string };
+  build: Build;
   file: ModelFile;
   settings: Settings;
   repeatable: boolean;

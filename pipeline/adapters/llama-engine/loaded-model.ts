@@ -1,5 +1,6 @@
 import { exitCodes, UserError } from "../../core/user-error.ts";
 import { type AddonContext, type AddonModel, type LlamaAddon, loadAddon } from "./addon.ts";
+import { type Build, processorInstead } from "./installed-build.ts";
 import { cellsOf, type Settings } from "./memory-plan.ts";
 import type { ModelFile } from "./model-file.ts";
 import { batchSize } from "./sequence-engine.ts";
@@ -12,12 +13,19 @@ export interface LoadedModel {
 }
 
 /** Loads a model. What is wrong with its file is a UserError. */
-export async function loadModel(addonFolder: string, file: ModelFile, settings: Settings): Promise<LoadedModel> {
+export async function loadModel(build: Build, file: ModelFile, settings: Settings): Promise<LoadedModel> {
   const messages: string[] = [];
-  const addon = await loadAddon(addonFolder, (_, text) => messages.push(text));
+  const addon = await loadAddon(build, (_, text) => messages.push(text));
   checkArchitecture(addon, file);
-  const model = new addon.AddonModel(file.path, { addonExports: addon, gpuLayers: 0, useMmap: true });
+  const { gpuLayers } = settings;
+  const model = new addon.AddonModel(file.path, { addonExports: addon, gpuLayers, useMmap: true });
   if (!(await model.init())) throw cannotLoad(file.path, await settled(messages));
+  if (gpuLayers > 0 && model.getMemoryBreakdown().gpuVram === 0) {
+    throw new UserError(`llama.cpp has put no layer of ${file.path} on the GPU: ${lastOf(await settled(messages))}`, {
+      hint: `See docs/engines.md, "GPU builds". ${processorInstead}`,
+      exitCode: exitCodes.unavailable,
+    });
+  }
   const context = new addon.AddonContext(model, {
     contextSize: cellsOf(settings.maxModelLen) * settings.sequences,
     batchSize: Math.max(batchSize, settings.sequences),
@@ -65,6 +73,11 @@ const causes: readonly { pattern: RegExp; says: (found: string) => string; hint:
     pattern: /(data is not within the file bounds|is incomplete|failed to read|unexpectedly reached end of file)/u,
     says: () => "it is cut off: tensors are missing at its end",
     hint: "Copy or download the file again; compare its size and checksum with the source's.",
+  },
+  {
+    pattern: /unable to allocate (\S+) buffer/u,
+    says: (device) => `there is no memory for its weights on ${device}`,
+    hint: "Lower engine.gpuLayers, or use a smaller quantization.",
   },
   {
     pattern: /(missing tensor '[^']*'|tensor '[^']*' has wrong shape|wrong number of tensors)/u,

@@ -14,6 +14,7 @@ export interface ModelFile {
   quantization: string;
   contextLength: number; // tokens it was trained for
   vocabulary: number; // tokens
+  layers: number; // without the output
   chatTemplate?: string;
   kvBytesPerToken: number;
 }
@@ -51,6 +52,7 @@ export function readModelFile(path: string): ModelFile {
     ...{ bytes, architecture, contextLength },
     quantization: quantizationName(metadata.get("general.file_type")),
     vocabulary: tokens.length,
+    layers,
     ...(typeof template === "string" ? { chatTemplate: template } : {}),
     kvBytesPerToken: 2 * keyAndValue * kvHeads(metadata.get(`${architecture}.attention.head_count_kv`), layers, heads),
   };

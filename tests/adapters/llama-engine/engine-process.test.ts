@@ -10,13 +10,13 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** Starts the engine and generates without end. Prints its URL. */
 const parent = `
-  import { findAddon } from ${JSON.stringify(here("../../../pipeline/adapters/llama-engine/addon.ts"))};
+  import { findBuild } from ${JSON.stringify(here("../../../pipeline/adapters/llama-engine/installed-build.ts"))};
   import { startEngineProcess } from ${JSON.stringify(here("../../../pipeline/adapters/llama-engine/engine-process.ts"))};
   import { planSettings } from ${JSON.stringify(here("../../../pipeline/adapters/llama-engine/memory-plan.ts"))};
   import { readModelFile } from ${JSON.stringify(here("../../../pipeline/adapters/llama-engine/model-file.ts"))};
   const file = readModelFile(process.argv[1]);
   const asked = { maxModelLen: undefined, sequences: 4, threads: undefined };
-  const engine = await startEngineProcess({ addon: findAddon(), file, settings: planSettings(file, asked), repeatable: true });
+  const engine = await startEngineProcess({ build: findBuild(), file, settings: planSettings(file, asked), repeatable: true });
   const body = JSON.stringify({ prompt: "a", max_tokens: 8000, ignore_eos: true });
   void fetch(engine.url + "/completions", { method: "POST", body });
   console.log(engine.url);

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findAddon } from "../../../pipeline/adapters/llama-engine/addon.ts";
 import { type EngineProcess, startEngineProcess } from "../../../pipeline/adapters/llama-engine/engine-process.ts";
+import { findBuild } from "../../../pipeline/adapters/llama-engine/installed-build.ts";
 import { planSettings, type Settings } from "../../../pipeline/adapters/llama-engine/memory-plan.ts";
 import { readModelFile } from "../../../pipeline/adapters/llama-engine/model-file.ts";
 import { type SmallModel, writeSmallGguf } from "../../helpers/small-gguf.ts";
@@ -36,7 +36,7 @@ export async function serveModel(options: Serving = {}): Promise<Served> {
   const { repeatable = true, maxModelLen, sequences = 8, threads, path, ...model } = options;
   const file = readModelFile(path ?? writeSmallGguf(join(folder, "small.gguf"), model));
   const settings = planSettings(file, { maxModelLen, sequences, threads });
-  const served = await startEngineProcess({ addon: findAddon(), file, settings, repeatable });
+  const served = await startEngineProcess({ build: findBuild(), file, settings, repeatable });
   const root = served.url.replace(/\/v1$/u, "");
   const post = (path: string, body: object, signal?: AbortSignal) =>
     fetch(`${root}${path}`, {

@@ -10,7 +10,11 @@ const project = (path: string) => fileURLToPath(new URL(`../../../${path}`, impo
 describe("a checkout without llama.cpp's build", () => {
   it("says which package is missing, how to install it, and what else there is", async () => {
     const folder = await temporaryFolder();
-    for (const file of ["pipeline/adapters/llama-engine/addon.ts", "pipeline/core/user-error.ts", "package.json"]) {
+    for (const file of [
+      "pipeline/adapters/llama-engine/installed-build.ts",
+      "pipeline/core/user-error.ts",
+      "package.json",
+    ]) {
       cpSync(project(file), join(folder, file));
     }
     const script = `import { findAddon } from "./pipeline/adapters/llama-engine/addon.ts";
