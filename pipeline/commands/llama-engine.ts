@@ -1,3 +1,4 @@
+import { Agent, request } from "undici";
 import { z } from "zod";
 import { type EngineProcess, startEngineProcess } from "../adapters/llama-engine/engine-process.ts";
 import { findBuild } from "../adapters/llama-engine/installed-build.ts";
@@ -56,15 +57,16 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
       }
       return running.description;
     },
-    async generate(request) {
+    async generate(wanted) {
       if (running === undefined) throw new Error("the engine is not connected");
-      return running.client.generate(request);
+      return running.client.generate(wanted);
     },
     async promptTokens(prompt) {
       const url = running?.process.url.replace(/\/v1$/u, "/tokenize");
       if (url === undefined) throw new Error("the engine is not connected");
-      const response = await fetch(url, { method: "POST", body: JSON.stringify({ prompt }) });
-      return tokenizedSchema.parse(await response.json()).count;
+      const dispatcher = new Agent(); // Node's own may have been told to use a proxy
+      const { body } = await request(url, { method: "POST", body: JSON.stringify({ prompt }), dispatcher });
+      return tokenizedSchema.parse(await body.json()).count;
     },
     load: async () => running?.client.load?.(),
     async close() {

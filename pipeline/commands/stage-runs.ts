@@ -184,7 +184,7 @@ function checkSameModel(earlier: Manifest["engine"], { file, compute }: EngineDe
   }
   if (compute && earlier?.compute && earlier.compute.backend !== compute.backend) {
     throw new UserError(
-      `This run began ${describeCompute(earlier.compute)}, and would go on with ${describeCompute(compute)}.`,
+      `This run was computed ${describeCompute(earlier.compute)}, and would now be computed ${describeCompute(compute)}.`,
       { hint: "Go on where that is to be had, or start a run in a new directory." },
     );
   }

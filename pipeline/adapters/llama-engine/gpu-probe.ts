@@ -25,8 +25,8 @@ function libraryFault(build: Build): string | undefined {
       .filter((name) => /^libggml-(?:cuda|vulkan)\.so$/u.test(name))
       .map((name) => join(folder, name)),
   );
-  const faults = libraries.map(loaderFault);
-  return faults.includes(undefined) ? undefined : faults.join("; ");
+  const faults = libraries.map(loaderFault).filter((fault) => fault !== undefined);
+  return faults.length > 0 && faults.length === libraries.length ? faults.join("; ") : undefined;
 }
 
 /** Undefined where the library can be loaded; that it is no addon is no fault. */

@@ -17,8 +17,8 @@ describe("a checkout without llama.cpp's build", () => {
     ]) {
       cpSync(project(file), join(folder, file));
     }
-    const script = `import { findAddon } from "./pipeline/adapters/llama-engine/addon.ts";
-      try { findAddon(); } catch ({ name, message, hint, exitCode }) { console.log(JSON.stringify({ name, message, hint, exitCode })); }`;
+    const script = `import { findBuild } from "./pipeline/adapters/llama-engine/installed-build.ts";
+      try { findBuild(); } catch ({ name, message, hint, exitCode }) { console.log(JSON.stringify({ name, message, hint, exitCode })); }`;
     const { stdout } = await execa(process.execPath, ["--input-type=module", "-e", script], { cwd: folder });
     expect(JSON.parse(stdout)).toEqual({
       name: "UserError",

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type EngineProcess, startEngineProcess } from "../../../pipeline/adapters/llama-engine/engine-process.ts";
+import type { Gpu } from "../../../pipeline/adapters/llama-engine/gpu.ts";
 import { findBuild } from "../../../pipeline/adapters/llama-engine/installed-build.ts";
-import { planSettings, type Settings } from "../../../pipeline/adapters/llama-engine/memory-plan.ts";
+import { type AskedSettings, planSettings } from "../../../pipeline/adapters/llama-engine/memory-plan.ts";
 import { readModelFile } from "../../../pipeline/adapters/llama-engine/model-file.ts";
 import { type SmallModel, writeSmallGguf } from "../../helpers/small-gguf.ts";
 
@@ -28,15 +29,15 @@ export interface Completed {
   };
 }
 
-export type Serving = SmallModel & Partial<Settings> & { repeatable?: boolean; path?: string };
+export type Serving = SmallModel & AskedSettings & { repeatable?: boolean; path?: string; gpu?: Gpu | undefined };
 
 /** Serves a small random model, or the file at `path`. */
 export async function serveModel(options: Serving = {}): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), "sctir-llama-"));
-  const { repeatable = true, maxModelLen, sequences = 8, threads, path, ...model } = options;
+  const { repeatable = true, maxModelLen, sequences = 8, threads, path, gpu, gpuLayers, ...model } = options;
   const file = readModelFile(path ?? writeSmallGguf(join(folder, "small.gguf"), model));
-  const settings = planSettings(file, { maxModelLen, sequences, threads });
-  const served = await startEngineProcess({ build: findBuild(), file, settings, repeatable });
+  const settings = planSettings(file, { maxModelLen, sequences, threads, gpuLayers: gpuLayers ?? (gpu ? "all" : 0) });
+  const served = await startEngineProcess({ build: gpu?.build ?? findBuild(), file, settings, repeatable });
   const root = served.url.replace(/\/v1$/u, "");
   const post = (path: string, body: object, signal?: AbortSignal) =>
     fetch(`${root}${path}`, {
