@@ -48,6 +48,7 @@ describe("a run on an embedded model", () => {
       ...{ kind: "llama", model: "small", maxModelLen: 512 },
       serverVersion: expect.stringMatching(/^node-llama-cpp \d/u),
       file: { path: model, sha256: expect.stringMatching(/^[0-9a-f]{64}$/u), quantization: "F32" },
+      compute: { backend: "cpu", gpuLayers: 0, layers: 3, devices: [] },
     });
     const turns = turnsOf(whole);
     expect(turns.length).toBeGreaterThanOrEqual(15);
