@@ -55,6 +55,7 @@ export async function embeddedPlan(
 export function embeddedPlanPage(plan: EmbeddedPlan): string {
   const { model, settings, compute, memoryBytes, gpuFreeBytes, problems, candidates } = plan;
   const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const free = gpuFreeBytes === null ? "not told, so not checked" : mebibytes(gpuFreeBytes);
   const lines = [
     ["model", model.path],
     ["", `${model.architecture}, ${model.quantization}, ${mebibytes(model.bytes)}, ${model.vocabulary} tokens`],
@@ -64,16 +65,7 @@ export function embeddedPlanPage(plan: EmbeddedPlan): string {
     ["threads", `${settings.threads}`],
     ["computed", describeCompute(compute)],
     ["memory", mebibytes(memoryBytes)],
-    ...(compute.gpuLayers === 0
-      ? []
-      : [
-          [
-            "",
-            gpuFreeBytes === null
-              ? "what the GPU has free is not known"
-              : `${mebibytes(gpuFreeBytes)} are free on the GPU`,
-          ],
-        ]),
+    ...(compute.gpuLayers > 0 ? [["free on the GPU", free]] : []),
     ["problems", problems === null ? "unknown: a set's file is not here" : `${problems}, ${candidates} candidates`],
   ];
   return lines.map(([label = "", value]) => `${label.padEnd(16)}${value}`).join("\n");

@@ -119,7 +119,7 @@ describe.skipIf(process.platform !== "linux" || process.arch !== "x64")("a plan 
     const [launcher, { config }] = await Promise.all([checkoutWith(builds), workplace({ gpuLayers: 2 })]);
     const { stdout } = await execa(process.execPath, [launcher, "plan", config]);
     expect(stdout).toMatch(/computed +with 2 of 3 layers on First GPU and Second GPU \(vulkan\)\n/u);
-    expect(stdout).toMatch(/memory .*\n +300\.0 MiB are free on the GPU\n/u);
+    expect(stdout).toMatch(/free on the GPU +300\.0 MiB\n/u);
     const json = await execa(process.execPath, [launcher, "plan", config, "--json", "--set", "engine.gpuLayers=99"]);
     expect(JSON.parse(json.stdout)).toMatchObject({
       compute: { gpuLayers: 3, layers: 3 },
@@ -165,12 +165,5 @@ describe.skipIf(gpu === undefined)("a GPU", () => {
     });
     expect(rowsOf(out, "candidates.jsonl")).toHaveLength(4);
     expect((await sctir(["status", out])).stdout).toContain("5 of 5 layers on ");
-  });
-
-  it("that does not have the memory for the caches is an error before the run starts", async () => {
-    const { config, out } = await workplace({ model: tinyModel, sequences: 1024 });
-    const { exitCode, stderr } = await sctir(["run", config, "--out", out]);
-    expect(stderr).toMatch(/MiB are free with 5 of 5 layers on the GPU|no memory for the context/u);
-    expect([2, 3]).toContain(exitCode);
   });
 });

@@ -127,6 +127,12 @@ describe("a run on an embedded model", () => {
     expect((await sctir(["plan", config])).stdout).toMatch(/texts at a time +8\n/u);
   });
 
+  it("is reached directly, also where Node is told to use a proxy", async () => {
+    const { folder, config } = await workplace();
+    const env = { NODE_USE_ENV_PROXY: "1", HTTP_PROXY: "http://127.0.0.1:9" };
+    expect(await sctir(["run", config, "--out", join(folder, "run")], { env })).toMatchObject({ exitCode: 0 });
+  });
+
   it("solves one problem", async () => {
     const { config } = await workplace();
     const { exitCode, stdout } = await sctir(["solve", "What is 6 * 7?", config, "--json"]);

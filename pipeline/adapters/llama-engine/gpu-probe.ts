@@ -35,7 +35,7 @@ function loaderFault(library: string): string | undefined {
     process.dlopen({ exports: {} }, library);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    if (/cannot open shared object file|undefined symbol|version `/u.test(message)) return message;
+    if (!message.startsWith("Module did not self-register")) return message;
   }
   return undefined;
 }

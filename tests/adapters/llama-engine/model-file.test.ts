@@ -85,6 +85,22 @@ describe("how a model is run", () => {
     expect(settings).toEqual({ maxModelLen: 8192, sequences: 8, threads: 2, gpuLayers: 0 });
   });
 
+  it("counts the output among the layers that a GPU computes, and takes a number that is too high for all", () => {
+    const layers = (gpuLayers: number | "all") => planSettings(file, { gpuLayers }, free(64e9)).gpuLayers;
+    expect([layers("all"), layers(99), layers(5), layers(0)]).toEqual([32, 32, 5, 0]);
+  });
+
+  it("has what fits into a GPU's memory and into the machine's, each with its part of the layers", () => {
+    const sequences = (gpuLayers: number | "all", memory: ReturnType<typeof free>) =>
+      planSettings(file, { gpuLayers }, memory).sequences;
+    expect(sequences("all", free(1e9, 16e9))).toBe(sequences(0, free(16e9, 0)));
+    expect(sequences(16, free(8e9, 16e9))).toBe(sequences(0, free(16e9)));
+    expect(sequences(16, free(16e9, 8e9))).toBe(sequences(0, free(16e9)));
+    expect(() => sequences("all", free(64e9, 4e9))).toThrow(/MiB are free with 32 of 32 layers on the GPU/u);
+    expect(() => sequences(16, free(2e9, 64e9))).toThrow(/with 16 of 32 layers on the GPU/u);
+    expect(sequences("all", free(1e9))).toBe(64); // what is not told is not checked
+  });
+
   it("is refused where the memory does not suffice, or the model knows no such context", () => {
     expect(() => planSettings(file, asked, free(5e9))).toThrow(/needs about \d+ MiB of memory, and 4769 MiB are free/u);
     expect(() => planSettings(file, { ...asked, sequences: 64 }, free(16e9))).toThrow(/64 sequences of 4096 tokens/u);
