@@ -56,7 +56,7 @@ function installCommand(name: string): string {
   const command = `npm install --no-save ${packageOf(name)}`;
   switch (name) {
     case "linux-x64-cuda":
-      return `${command}      # NVIDIA, with CUDA 13's libraries installed; faster`;
+      return `${command}      # NVIDIA, with CUDA 13's libraries installed`;
     case "linux-x64-vulkan":
       return `${command}    # any GPU, with nothing but its driver`;
     default:
