@@ -13,6 +13,7 @@ import { planEngine } from "./embedded-plan.ts";
 type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
 
 const tokenizedSchema = z.object({ count: z.number() });
+const direct = new Agent(); // Node's own may have been told to use a proxy
 
 interface Running {
   process: EngineProcess;
@@ -64,8 +65,7 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
     async promptTokens(prompt) {
       const url = running?.process.url.replace(/\/v1$/u, "/tokenize");
       if (url === undefined) throw new Error("the engine is not connected");
-      const dispatcher = new Agent(); // Node's own may have been told to use a proxy
-      const { body } = await request(url, { method: "POST", body: JSON.stringify({ prompt }), dispatcher });
+      const { body } = await request(url, { method: "POST", body: JSON.stringify({ prompt }), dispatcher: direct });
       return tokenizedSchema.parse(await body.json()).count;
     },
     load: async () => running?.client.load?.(),
