@@ -287,7 +287,7 @@ describe("a request that the server refuses for what is in it", () => {
 
 describe("a server that accepts requests and never answers", () => {
   const hang: Fault = { kind: "hang", at: "request" };
-  const budget = { budget: { problemSeconds: 0.5 }, schedule: { mode: "exam" } };
+  const budget = { budget: { problemSeconds: 1 }, schedule: { mode: "exam" } };
 
   it("is never a 0 %, were the budget of a problem shorter than any time-out", async () => {
     let isBad = false;

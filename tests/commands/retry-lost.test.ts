@@ -26,7 +26,7 @@ async function finishedRun() {
   const out = join(folder, "run");
   const config = await writeConfig(folder, problems, engine.baseUrl, {
     ...{ strategy: "cot", sampling: { width: 5, maxTokens: 128 }, schedule: { mode: "exam", concurrency: 5 } },
-    ...{ budget: { problemSeconds: 2 }, earlyStop: "certain" },
+    ...{ budget: { problemSeconds: 4 }, earlyStop: "certain" },
   });
   const args = ["run", config, "--out", out];
   const ended = await sctir(args);

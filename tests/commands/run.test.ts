@@ -284,7 +284,7 @@ describe("sctir run within a time budget", () => {
     const folder = await temporaryFolder();
     const out = join(folder, "run");
     const rest = {
-      budget: { problemSeconds: 4 },
+      budget: { problemSeconds: 6 },
       schedule: { mode: "exam", order: { random: 1 } },
       python: { timeoutSeconds: 120 },
     };
