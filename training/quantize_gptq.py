@@ -1,6 +1,8 @@
-"""8-bit GPTQ for vLLM: `python training/quantize_gptq.py training/configs/7b/gptq.yaml`. Needs a GPU and `gptqmodel`.
+"""8-bit GPTQ for vLLM: `python training/quantize_gptq.py training/configs/7b/gptq.yaml`. Needs gptqmodel; a GPU for 7B.
 
-gptqmodel is not in requirements.txt, as it is built against the CUDA that is there: `pip install gptqmodel==7.7.0`.
+gptqmodel is not in requirements.txt: it is built against what GPU there is, and asks for another numpy. It takes an
+environment of its own: `pip install torch==2.13.0 trl==1.16.0 datasets==5.2.0 pyyaml==6.0.4 gptqmodel==7.6.0` (7.7.0 wants
+a newer torch). With two cores and no GPU it also wants GPTQMODEL_CPU_WORKERS=4 in the environment.
 """
 
 import argparse
@@ -28,7 +30,7 @@ def main() -> None:
     config = yaml.safe_load(parser.parse_args().config.read_text())
     texts = calibration_texts(config)
 
-    from gptqmodel import GPTQModel, QuantizeConfig  # takes seconds, and a GPU
+    from gptqmodel import GPTQModel, QuantizeConfig  # takes seconds
 
     quantization = QuantizeConfig(bits=config["bits"], group_size=config["group_size"])
     model = GPTQModel.load(str(HERE / config["model"]), quantization)
