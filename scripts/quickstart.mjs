@@ -44,6 +44,6 @@ function whatTheVoteAdded() {
   const [one, voted] = [candidateAccuracy.estimate, accuracy.estimate];
   return `
 A small model (2.9 million parameters) wrote these solutions here and now, and their programs were run.
-One candidate is right in ${percent(one)} %, the vote of ${width} in ${percent(voted)} %: voting added ${percent(voted - one)} points.
+One candidate is right in ${percent(one)} %, the vote of ${width} in ${percent(voted)} %: voting added about ${percent(voted - one)} points.
 `;
 }
