@@ -140,6 +140,7 @@ const llamaEngineSchema = llamaFieldsSchema
 
 const engineSchema = z.discriminatedUnion("kind", [vllmEngineSchema, replayEngineSchema, llamaEngineSchema]);
 export type EngineConfig = z.output<typeof engineSchema>;
+export type LlamaEngineConfig = z.output<typeof llamaEngineSchema>;
 
 /** Who wins a vote. */
 export const voteRuleSchema = z.strictObject({

@@ -1,26 +1,9 @@
-import { findGpu, type Gpu } from "../adapters/llama-engine/gpu.ts";
-import { layersOf, memoryNeeded, planSettings, type Settings } from "../adapters/llama-engine/memory-plan.ts";
+import { memoryNeeded, type Settings } from "../adapters/llama-engine/memory-plan.ts";
 import { type ModelFile, readModelFile } from "../adapters/llama-engine/model-file.ts";
+import { planEngine } from "../adapters/llama-engine/planned-engine.ts";
 import type { Compute } from "../artifacts/manifest.ts";
-import type { EngineConfig, RunConfig } from "../artifacts/run-config.ts";
+import type { LlamaEngineConfig, RunConfig } from "../artifacts/run-config.ts";
 import { describeCompute } from "../core/compute.ts";
-
-type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
-
-/** How a model will be run here, and on which GPU, if any. Throws a UserError where it cannot be. */
-export async function planEngine(
-  file: ModelFile,
-  asked: LlamaConfig,
-): Promise<{ settings: Settings; gpu: Gpu | undefined; compute: Compute }> {
-  const gpu = asked.gpuLayers === 0 ? undefined : await findGpu();
-  const settings = planSettings(file, asked, {
-    machine: process.availableMemory(),
-    gpu: gpu?.freeBytes ?? Number.POSITIVE_INFINITY,
-  });
-  const { gpuLayers } = settings;
-  const { backend, devices } = gpu ?? { backend: "cpu" as const, devices: [] };
-  return { settings, gpu, compute: { backend, gpuLayers, layers: layersOf(file), devices } };
-}
 
 /** What is known of a run on an embedded model without loading it. How fast it goes depends on the processor: a try tells. */
 export interface EmbeddedPlan {
@@ -35,7 +18,7 @@ export interface EmbeddedPlan {
 
 /** Throws a UserError where the model cannot be run. */
 export async function embeddedPlan(
-  engine: LlamaConfig,
+  engine: LlamaEngineConfig,
   { sampling }: RunConfig,
   problems: number | undefined,
 ): Promise<EmbeddedPlan> {

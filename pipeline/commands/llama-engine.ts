@@ -3,14 +3,12 @@ import { z } from "zod";
 import { type EngineProcess, startEngineProcess } from "../adapters/llama-engine/engine-process.ts";
 import { findBuild } from "../adapters/llama-engine/installed-build.ts";
 import { type ModelFile, readModelFile, sha256Of } from "../adapters/llama-engine/model-file.ts";
+import { planEngine } from "../adapters/llama-engine/planned-engine.ts";
 import { openEngine } from "../adapters/openai-engine/open-engine.ts";
 import type { Profile } from "../artifacts/profile.ts";
-import type { EngineConfig } from "../artifacts/run-config.ts";
+import type { LlamaEngineConfig } from "../artifacts/run-config.ts";
 import { UserError } from "../core/user-error.ts";
 import type { Engine, EngineDescription } from "../stages/ports.ts";
-import { planEngine } from "./embedded-plan.ts";
-
-type LlamaConfig = Extract<EngineConfig, { kind: "llama" }>;
 
 const tokenizedSchema = z.object({ count: z.number() });
 const direct = new Agent(); // Node's own may have been told to use a proxy
@@ -25,7 +23,7 @@ interface Running {
  * A model in a process of its own, and the client of the server there. `connect` starts it, and starts it anew where it has
  * ended.
  */
-export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
+export function openLlamaEngine(config: LlamaEngineConfig, profile: Profile): Engine {
   let running: Running | undefined;
   const clients: Engine[] = []; // an earlier one still has requests that are to fail, not to be aborted
   let sha256: string | undefined;
@@ -76,7 +74,7 @@ export function openLlamaEngine(config: LlamaConfig, profile: Profile): Engine {
   };
 }
 
-function clientOf(url: string, model: string, config: LlamaConfig, { chat }: Profile): Engine {
+function clientOf(url: string, model: string, config: LlamaEngineConfig, { chat }: Profile): Engine {
   const { transport, streaming, requestTimeoutSeconds } = config;
   return openEngine({
     ...{ kind: "llama", baseUrls: [url], model, dialect: "vllm", transport, chat, streaming, requestTimeoutSeconds },
@@ -84,7 +82,7 @@ function clientOf(url: string, model: string, config: LlamaConfig, { chat }: Pro
   });
 }
 
-function checkChat({ transport }: LlamaConfig, { path, chatTemplate }: ModelFile): void {
+function checkChat({ transport }: LlamaEngineConfig, { path, chatTemplate }: ModelFile): void {
   if (transport !== "chat" || chatTemplate !== undefined) return;
   throw new UserError(`${path} has no chat template, which transport: chat needs.`, {
     hint: "Set engine.transport to completions: the profile's prompt is sent as text then.",

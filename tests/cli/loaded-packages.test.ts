@@ -1,13 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { execa } from "execa";
 import { expect, it } from "vitest";
+import { sctir } from "../helpers/sctir.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 /** A command starts in half the time where it leaves alone what only others need. */
-
-const launcher = fileURLToPath(new URL("../../bin/sctir.js", import.meta.url));
 
 const hook = `
 import { registerHooks } from "node:module";
@@ -27,8 +24,7 @@ async function packagesLoadedBy(args: readonly string[]): Promise<string[]> {
   const folder = await temporaryFolder();
   const loaded = join(folder, "loaded.json");
   await writeFile(join(folder, "hook.mjs"), hook);
-  const env = { NODE_OPTIONS: `--import=${join(folder, "hook.mjs")}`, LOADED: loaded };
-  await execa(process.execPath, [launcher, ...args], { reject: false, env });
+  await sctir(args, { env: { NODE_OPTIONS: `--import=${join(folder, "hook.mjs")}`, LOADED: loaded } });
   return JSON.parse(await readFile(loaded, "utf8")) as string[];
 }
 

@@ -44,7 +44,7 @@ export function layersOf({ layers }: ModelFile): number {
 
 /** Free memory in bytes. */
 export interface FreeMemory {
-  machine: number;
+  machine: number; // [what the system tells]
   gpu: number; // infinite where it is not told
 }
 
@@ -56,7 +56,7 @@ export interface FreeMemory {
 export function planSettings(
   file: ModelFile,
   asked: AskedSettings,
-  { machine, gpu }: FreeMemory = { machine: process.availableMemory(), gpu: Number.POSITIVE_INFINITY },
+  { machine = process.availableMemory(), gpu = Number.POSITIVE_INFINITY }: Partial<FreeMemory> = {},
 ): Settings {
   const layers = layersOf(file);
   const gpuLayers = asked.gpuLayers === "all" ? layers : Math.min(asked.gpuLayers ?? 0, layers);

@@ -64,20 +64,19 @@ describe("how a model is run", () => {
     ...{ path: "m.gguf", name: "m", bytes: 4e9, architecture: "llama", quantization: "Q4_K_M" },
     ...{ contextLength: 32768, vocabulary: 150_000, kvBytesPerToken: 100_000, layers: 31 },
   };
-  const asked = {};
   const free = (machine: number, gpu = Number.POSITIVE_INFINITY) => ({ machine, gpu });
 
   it("has a context of 4096 tokens at most, and as many sequences as a quarter of the memory holds", () => {
-    const settings = planSettings(file, asked, free(16e9));
+    const settings = planSettings(file, {}, free(16e9));
     expect(settings).toMatchObject({ maxModelLen: 4096, sequences: 8 });
-    expect(planSettings(file, asked, free(200e9))).toMatchObject({ sequences: 64 });
-    expect(planSettings({ ...file, contextLength: 1024 }, asked, free(16e9))).toMatchObject({ maxModelLen: 1024 });
+    expect(planSettings(file, {}, free(200e9))).toMatchObject({ sequences: 64 });
+    expect(planSettings({ ...file, contextLength: 1024 }, {}, free(16e9))).toMatchObject({ maxModelLen: 1024 });
   });
 
   it("has one thread for a small model, and half of the processors for others", () => {
-    expect(planSettings({ ...file, bytes: 6e6 }, asked, free(16e9)).threads).toBe(1);
-    expect(planSettings(file, asked, free(16e9)).threads).toBe(Math.max(1, Math.floor(availableParallelism() / 2)));
-    expect(planSettings(file, { ...asked, threads: 3 }, free(16e9)).threads).toBe(3);
+    expect(planSettings({ ...file, bytes: 6e6 }, {}, free(16e9)).threads).toBe(1);
+    expect(planSettings(file, {}, free(16e9)).threads).toBe(Math.max(1, Math.floor(availableParallelism() / 2)));
+    expect(planSettings(file, { threads: 3 }, free(16e9)).threads).toBe(3);
   });
 
   it("is what was asked for, with sequences in fours", () => {
@@ -102,8 +101,8 @@ describe("how a model is run", () => {
   });
 
   it("is refused where the memory does not suffice, or the model knows no such context", () => {
-    expect(() => planSettings(file, asked, free(5e9))).toThrow(/needs about \d+ MiB of memory, and 4769 MiB are free/u);
-    expect(() => planSettings(file, { ...asked, sequences: 64 }, free(16e9))).toThrow(/64 sequences of 4096 tokens/u);
-    expect(() => planSettings(file, { ...asked, maxModelLen: 40_000 }, free(64e9))).toThrow(/context of 32768 tokens/u);
+    expect(() => planSettings(file, {}, free(5e9))).toThrow(/needs about \d+ MiB of memory, and 4769 MiB are free/u);
+    expect(() => planSettings(file, { sequences: 64 }, free(16e9))).toThrow(/64 sequences of 4096 tokens/u);
+    expect(() => planSettings(file, { maxModelLen: 40_000 }, free(64e9))).toThrow(/context of 32768 tokens/u);
   });
 });
